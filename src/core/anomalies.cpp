@@ -1,0 +1,191 @@
+#include "anomalies.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "message.hpp"
+#include "number.hpp"
+#include "reference.hpp"
+
+namespace insights {
+
+namespace {
+
+constexpr double kHighestScore = 300;
+
+std::optional<double> multiplier(std::uint64_t count, double expected) {
+  if (expected <= 0) return std::nullopt;
+  return round2(static_cast<double>(count) / expected);
+}
+
+Duration window_length(RateWindow window, Duration recent) {
+  switch (window) {
+    case kFifth:
+      return recent / 5;
+    case kTriple:
+      return 3 * recent;
+    case kTwelve:
+      return 12 * recent;
+    default:
+      return recent;
+  }
+}
+
+// The figures that every anomaly of method `rate` reports, from counts of the recent window and the baseline.
+void set_figures(Anomaly &anomaly, const Detection &detection) {
+  const double blocks = detection.blocks();
+  anomaly.expected_count = static_cast<double>(anomaly.baseline_count) / blocks;
+  anomaly.expected_failures = static_cast<double>(anomaly.baseline_failures) / blocks;
+  anomaly.spike_multiplier = multiplier(anomaly.recent_count, anomaly.expected_count);
+  anomaly.failure_multiplier = multiplier(anomaly.recent_failures, anomaly.expected_failures);
+}
+
+void set_decision(Anomaly &anomaly, double log10_p, Duration window) {
+  anomaly.score = std::min(kHighestScore, -log10_p);
+  anomaly.window = window;
+}
+
+std::optional<Anomaly> rate_anomaly(const RollupReader::Group &group, const RateCounts &counts,
+                                    const Detection &detection, const Fleet &fleet) {
+  const RateJudgement judgement = judge_rate(counts, detection, fleet);
+  Anomaly anomaly;
+  anomaly.spike = judgement.spike.flagged;
+  anomaly.failure_cluster = judgement.failure.flagged;
+  // The silence of the whole fleet is reported once.
+  anomaly.silence = judgement.silence.flagged && !fleet.is_silent();
+  if (!anomaly.spike && !anomaly.failure_cluster && !anomaly.silence) return std::nullopt;
+
+  anomaly.tenant = group.tenant;
+  anomaly.endpoint = group.endpoint;
+  anomaly.recent_count = counts.recent;
+  anomaly.baseline_count = counts.baseline;
+  anomaly.recent_failures = counts.failed[kRecent];
+  anomaly.baseline_failures = counts.baseline_failed;
+  set_figures(anomaly, detection);
+  // The graver verdict decides what score and window say.
+  if (anomaly.failure_cluster) {
+    set_decision(anomaly, judgement.failure.log10_p, window_length(judgement.failure.window, detection.recent));
+  } else if (anomaly.spike) {
+    set_decision(anomaly, judgement.spike.log10_p, window_length(judgement.spike.window, detection.recent));
+  } else {
+    set_decision(anomaly, judgement.silence.log10_p, 3 * detection.recent);
+  }
+  return anomaly;
+}
+
+// The anomaly of the fleet as a whole, if there is one. It has no p value: it is a majority, not a test.
+std::optional<Anomaly> fleet_anomaly(const Detection &detection, const Fleet &fleet) {
+  Anomaly anomaly;
+  anomaly.fleet = true;
+  anomaly.silence = fleet.is_silent();
+  anomaly.spike = fleet.is_surging(detection.policy);
+  if (!anomaly.silence && !anomaly.spike) return std::nullopt;
+  anomaly.recent_count = fleet.recent;
+  anomaly.baseline_count = fleet.baseline;
+  anomaly.recent_failures = fleet.recent_failures;
+  anomaly.baseline_failures = fleet.baseline_failures;
+  anomaly.window = anomaly.silence ? 3 * detection.recent : detection.recent;
+  set_figures(anomaly, detection);
+  return anomaly;
+}
+
+std::optional<Anomaly> reference_anomaly(const RollupReader::Group &group, const ReferenceCounts &counts) {
+  if (counts.recent == 0) return std::nullopt;
+  const auto verdict =
+      judge_reference(counts.recent, counts.baseline, counts.recent_failures, counts.baseline_failures);
+  if (!verdict.spike && !verdict.failure_cluster) return std::nullopt;
+  Anomaly anomaly;
+  anomaly.tenant = group.tenant;
+  anomaly.endpoint = group.endpoint;
+  anomaly.spike = verdict.spike;
+  anomaly.failure_cluster = verdict.failure_cluster;
+  anomaly.recent_count = counts.recent;
+  anomaly.baseline_count = verdict.baseline_count;
+  anomaly.recent_failures = counts.recent_failures;
+  anomaly.baseline_failures = verdict.baseline_failures;
+  anomaly.spike_multiplier = verdict.spike_multiplier;
+  anomaly.failure_multiplier = verdict.failure_multiplier;
+  return anomaly;
+}
+
+bool nulls_last(Text a, Text b) { return is_null(a) || is_null(b) ? is_null(b) && !is_null(a) : a < b; }
+
+bool graver(const Anomaly &a, const Anomaly &b) {
+  if (a.critical() != b.critical()) return a.critical();
+  if (a.recent_failures != b.recent_failures) return a.recent_failures > b.recent_failures;
+  if (compare(a.tenant, b.tenant) != 0) return nulls_last(a.tenant, b.tenant);
+  if (compare(a.endpoint, b.endpoint) != 0) return nulls_last(a.endpoint, b.endpoint);
+  return a.fleet && !b.fleet;
+}
+
+}  // namespace
+
+RateJudgement judge_rate(const RateCounts &counts, const Detection &detection, const Fleet &fleet) {
+  RateJudgement judgement;
+  judgement.phi = dispersion(counts, nullptr);
+  judgement.spike = judge_spike(counts, nullptr, detection.policy, judgement.phi, fleet.factor);
+  judgement.failure = judge_failures(counts, nullptr, detection.policy);
+  if (detection.judge_silence) {
+    judgement.silence = judge_silence(counts, nullptr, detection.policy, judgement.phi);
+  }
+  return judgement;
+}
+
+namespace {
+
+// A group that may be anomalous, and what was counted of it.
+struct Candidate {
+  RollupReader::Group group;
+  RateCounts counts;
+};
+
+// One pass over the groups. What the fleet does is known only at its end; but a fleet factor only ever takes a spike
+// away, so whatever is not flagged without one can be forgotten at once.
+Fleet find_rate_anomalies(RollupReader &reader, const Detection &detection, Poll &poll,
+                          std::pmr::vector<Anomaly> &anomalies, std::pmr::memory_resource *memory) {
+  FleetSurvey survey(detection, memory);
+  std::pmr::vector<Candidate> candidates(memory);
+  RollupReader::Group group;
+  while (reader.next_group(group)) {
+    poll.tick();
+    const RateCounts counts = read_rate_counts(reader, detection);
+    const RateJudgement judgement = judge_rate(counts, detection, Fleet());
+    survey.add(group.tenant, counts, judgement.silence);
+    if (judgement.any()) candidates.push_back({group, counts});
+  }
+  const Fleet fleet = survey.finish();
+  if (const auto anomaly = fleet_anomaly(detection, fleet)) anomalies.push_back(*anomaly);
+  for (const Candidate &candidate : candidates) {
+    if (const auto anomaly = rate_anomaly(candidate.group, candidate.counts, detection, fleet)) {
+      anomalies.push_back(*anomaly);
+    }
+  }
+  return fleet;
+}
+
+void find_reference_anomalies(RollupReader &reader, Poll &poll, std::pmr::vector<Anomaly> &anomalies) {
+  RollupReader::Group group;
+  while (reader.next_group(group)) {
+    poll.tick();
+    if (const auto anomaly = reference_anomaly(group, read_reference_counts(reader))) anomalies.push_back(*anomaly);
+  }
+}
+
+}  // namespace
+
+std::pmr::vector<Anomaly> find_anomalies(std::string_view flat, const Detection &detection, bool unicode, Poll &poll,
+                                         std::pmr::memory_resource *memory) {
+  std::pmr::vector<Anomaly> anomalies(memory);
+  RollupReader reader(flat, memory);
+  Fleet fleet;
+  if (detection.method == Method::kRate) {
+    fleet = find_rate_anomalies(reader, detection, poll, anomalies, memory);
+  } else {
+    find_reference_anomalies(reader, poll, anomalies);
+  }
+  std::sort(anomalies.begin(), anomalies.end(), graver);
+  for (Anomaly &anomaly : anomalies) anomaly.message = write_message(anomaly, fleet, unicode, memory);
+  return anomalies;
+}
+
+}  // namespace insights

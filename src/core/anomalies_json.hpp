@@ -1,0 +1,19 @@
+// The JSON of `GET /anomalies/current`.
+#pragma once
+
+#include <string>
+
+#include "anomalies.hpp"
+
+namespace insights {
+
+// The contract of the original, in UTF-8: exactly its keys, with integers, numbers and texts where it has them. What
+// the original does not know of its clients know neither, but for one key: an incident that is a silence says so in
+// `silence_detected`. All texts must be UTF-8; bytes that are not become U+FFFD.
+// With method `reference` a missing tenant or endpoint is 'unknown', by way of the rollup's keys.
+std::string anomalies_json(const Anomaly *anomalies, std::size_t count, const Detection &detection);
+
+// "2025-11-05T14:30:00Z": whole seconds, rounded down.
+std::string iso_time(Timestamp time);
+
+}  // namespace insights

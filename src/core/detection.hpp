@@ -1,0 +1,54 @@
+// What an evaluation of the detector looks at: its method, its windows, and the slots that they need.
+#pragma once
+
+#include <cstdint>
+#include <memory_resource>
+#include <string_view>
+#include <vector>
+
+#include "rate.hpp"
+#include "rollup_reader.hpp"
+#include "text.hpp"
+
+namespace insights {
+
+enum class Method { kRate, kReference };
+
+const char *method_name(Method method);
+
+// Everything that decides a verdict, beside the counts.
+struct Detection {
+  Method method = Method::kRate;
+  Timestamp as_of = 0;
+  Duration recent = 0;    // R
+  Duration baseline = 0;  // B, for `rate` cut to the largest multiple of 3R
+  RatePolicy policy;
+  bool judge_silence = true;
+  // The caller sees only a part of the deliveries (one tenant, row-level security): no verdict on the whole fleet.
+  bool partial_view = false;
+
+  // How far back from as_of the scan must look: B for `reference`, 3R + B for `rate`.
+  Duration reach() const { return method == Method::kRate ? 3 * recent + baseline : baseline; }
+  int blocks() const { return static_cast<int>(baseline / recent); }
+};
+
+// Checks the windows, and cuts the baseline. Errors: kInvalidArgument with a hint where recent is not positive, is not
+// below the baseline, or, for `rate`, is under a minute or over a sixth of the baseline.
+Detection plan_detection(Method method, Timestamp as_of, Duration recent, Duration baseline);
+
+// The edges of the slots, oldest first, each moved by the microsecond that makes (a, b] of [a + 1, b + 1).
+//   reference: baseline, recent.    rate: J blocks of R, then (t-3R, t-2R], (t-2R, t-R], (t-R, t-R/5], (t-R/5, t].
+std::pmr::vector<Timestamp> detection_edges(const Detection &detection, std::pmr::memory_resource *memory);
+
+// The counters that the method looks at.
+CounterSet detection_counters(Method method);
+
+// The counts of one group, read from its cells.
+RateCounts read_rate_counts(RollupReader &reader, const Detection &detection);
+
+struct ReferenceCounts {
+  std::uint64_t recent = 0, baseline = 0, recent_failures = 0, baseline_failures = 0;
+};
+ReferenceCounts read_reference_counts(RollupReader &reader);
+
+}  // namespace insights

@@ -1,0 +1,345 @@
+#include "rollup.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "rollup_reader.hpp"
+
+namespace insights {
+
+namespace {
+
+// A log shorter than this is not worth compacting.
+constexpr std::size_t kSmallLog = 4096;
+
+std::uint64_t hash_key(Text tenant, Text endpoint) noexcept {
+  // The lengths keep ("a", "bc") from ("ab", "c"), and all ones keep NULL from the empty text.
+  const std::uint64_t tenant_size = is_null(tenant) ? ~std::uint64_t{0} : tenant.size();
+  const std::uint64_t endpoint_size = is_null(endpoint) ? ~std::uint64_t{0} : endpoint.size();
+  return hash_bytes(endpoint, hash_bytes(tenant, tenant_size) + endpoint_size);
+}
+
+Shape decode_empty(std::string_view flat, std::pmr::memory_resource *memory) {
+  RollupReader reader(flat, memory);
+  RollupReader::Group group;
+  if (reader.next_group(group)) {
+    throw Error(ErrorKind::kInvalidArgument, "a shape must be an empty delivery_rollup",
+                "Make one with delivery_rollup_shape().");
+  }
+  return reader.shape();
+}
+
+// The position of a counter among those that are kept.
+std::uint8_t position_of(CounterSet kept, int counter) {
+  return static_cast<std::uint8_t>(__builtin_popcount(kept & ((CounterSet{1} << counter) - 1)));
+}
+
+// The first 8 bytes of a text as a number that compares as they do; a shorter text is filled up with zeros.
+std::uint64_t leading_word(Text text) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, text.data(), std::min<std::size_t>(text.size(), 8));
+  return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap64(word) : word;
+}
+
+void add_count(std::uint64_t &count, std::uint64_t more) {
+  count += more;
+  if (count > kMaxCount) throw Error(ErrorKind::kLimit, "a counter is beyond 2^53");
+}
+
+}  // namespace
+
+Rollup::Rollup(std::string_view flat, std::uint64_t max_groups, std::pmr::memory_resource *memory)
+    : memory_(memory),
+      max_groups_(max_groups),
+      shape_bytes_(flat.begin(), flat.end(), memory),
+      shape_(decode_empty(flat, memory)),
+      counters_(static_cast<std::size_t>(__builtin_popcount(shape_.counters))),
+      table_(64, 0, memory),
+      records_(memory),
+      offsets_(memory),
+      log_(counters_, memory) {
+  for (int status = 0; status < kStatusClasses; ++status) {
+    for (int label = 0; label < 2; ++label) {
+      Raises &raises = raises_[static_cast<std::size_t>(status)][static_cast<std::size_t>(label)];
+      CounterSet set = counters_of(static_cast<StatusClass>(status), label == 1) & shape_.counters;
+      for (; set != 0; set &= set - 1) {
+        raises.position[raises.count++] = position_of(shape_.counters, __builtin_ctz(set));
+      }
+    }
+  }
+}
+
+void Rollup::add(const Delivery &delivery) {
+  const std::uint32_t slot = slot_of(delivery.created_at);
+  if (slot == SlotGrid::kOutside) return;
+  const StatusClass status = statuses_.classify(shape_.statuses, delivery.status);
+  const bool label = !is_null(delivery.triage_label) && label_says_failure(delivery.triage_label);
+  const Raises &raises = raises_[static_cast<std::size_t>(status)][label ? 1 : 0];
+
+  std::uint64_t *counters = enter_slot(find_or_add(delivery.tenant, delivery.endpoint), slot);
+  for (int i = 0; i < raises.count; ++i) ++counters[raises.position[i]];
+}
+
+std::uint32_t Rollup::slot_of(Timestamp time) {
+  if (time >= slot_start_ && time < slot_end_) return slot_;
+  const std::uint32_t slot = shape_.grid.find(time);
+  if (slot != SlotGrid::kOutside) {
+    slot_ = slot;
+    slot_start_ = shape_.grid.edge(slot);
+    slot_end_ = shape_.grid.edge(slot + 1);
+  }
+  return slot;
+}
+
+Text Rollup::tenant_of(Record &record) {
+  return record.tenant_size == kNull ? Text() : Text(key_of(record), record.tenant_size);
+}
+
+Text Rollup::endpoint_of(Record &record) {
+  const std::size_t tenant_size = record.tenant_size == kNull ? 0 : record.tenant_size;
+  return record.endpoint_size == kNull ? Text() : Text(key_of(record) + tenant_size, record.endpoint_size);
+}
+
+bool Rollup::has_key(Record &record, Text tenant, Text endpoint) {
+  if (record.tenant_size != size_of(tenant) || record.endpoint_size != size_of(endpoint)) return false;
+  const char *key = key_of(record);
+  return equal_bytes(key, tenant.data(), tenant.size()) &&
+         equal_bytes(key + tenant.size(), endpoint.data(), endpoint.size());
+}
+
+Rollup::Record &Rollup::find_or_add(Text tenant, Text endpoint) {
+  const std::uint64_t hash = hash_key(tenant, endpoint);
+  const std::size_t mask = table_.size() - 1;
+  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+    const std::uint64_t entry = table_[at];
+    if (entry == 0) return add_group(hash, tenant, endpoint);
+    if (entry >> 32 != hash >> 32) continue;
+    Record &record = record_at(static_cast<std::uint32_t>(entry) - 1);
+    if (has_key(record, tenant, endpoint)) return record;
+  }
+}
+
+Rollup::Record &Rollup::add_group(std::uint64_t hash, Text tenant, Text endpoint) {
+  if (offsets_.size() >= max_groups_) {
+    throw Error(ErrorKind::kLimit, "more than " + std::to_string(max_groups_) + " pairs of tenant and endpoint",
+                "Raise anomaly_insights.max_groups, or give a shorter window or one tenant. Endpoints that carry an "
+                "identifier in their address are better mapped by an expression that takes it out.");
+  }
+  const std::size_t offset = records_.size();
+  const std::size_t key_size = tenant.size() + endpoint.size();
+  const std::size_t end = offset + kRecordWords + counters_ + (key_size + 7) / 8;
+  if (end >= UINT32_MAX || tenant.size() >= kNull || endpoint.size() >= kNull) {
+    throw Error(ErrorKind::kLimit, "the tenants and endpoints of a report are too long");
+  }
+  if ((offsets_.size() + 1) * 3 > table_.size() * 2) grow_table();
+  records_.resize(end);
+  offsets_.push_back(static_cast<std::uint32_t>(offset));
+  Record &record = record_at(offset);
+  record.hash = hash;
+  record.tenant_size = size_of(tenant);
+  record.endpoint_size = size_of(endpoint);
+  record.ordinal = static_cast<std::uint32_t>(offsets_.size() - 1);
+  record.slot = SlotGrid::kOutside;
+  char *key = const_cast<char *>(key_of(record));
+  if (!tenant.empty()) std::memcpy(key, tenant.data(), tenant.size());
+  if (!endpoint.empty()) std::memcpy(key + tenant.size(), endpoint.data(), endpoint.size());
+
+  const std::size_t mask = table_.size() - 1;
+  std::size_t at = hash & mask;
+  while (table_[at] != 0) at = (at + 1) & mask;
+  table_[at] = (hash >> 32 << 32) | (offset + 1);
+  return record;
+}
+
+void Rollup::grow_table() {
+  table_.assign(table_.size() * 2, 0);
+  const std::size_t mask = table_.size() - 1;
+  for (const std::uint32_t offset : offsets_) {
+    const std::uint64_t hash = record_at(offset).hash;
+    std::size_t at = hash & mask;
+    while (table_[at] != 0) at = (at + 1) & mask;
+    table_[at] = (hash >> 32 << 32) | (offset + 1ULL);
+  }
+}
+
+// Makes `slot` the record's current one, and returns its counters.
+std::uint64_t *Rollup::enter_slot(Record &record, std::uint32_t slot) {
+  if (record.slot == slot) return record.counters();
+  if (record.slot != SlotGrid::kOutside) write_cell(record);
+  record.slot = slot;
+  if (slot < record.next_slot) {
+    ++late_cells_;
+    // Half of the log may be second cells of their slots.
+    if (late_cells_ > kSmallLog && late_cells_ * 2 > log_.size()) compact();
+  }
+  record.next_slot = std::max(record.next_slot, slot + 1);
+  return record.counters();
+}
+
+// Moves the counters of the current slot to the log.
+void Rollup::write_cell(Record &record) {
+  log_.append(record.ordinal, record.slot, record.counters());
+  std::fill_n(record.counters(), counters_, 0);
+}
+
+// The log's cells by group and slot; those of the group with ordinal g begin at first[g]. The groups are sorted by
+// counting, the slots of a group, which are mostly in order already, by comparing.
+std::pmr::vector<std::uint32_t> Rollup::cells_by_group(std::pmr::vector<std::uint32_t> &first) {
+  if (log_.size() > UINT32_MAX) throw Error(ErrorKind::kLimit, "too many slots in one report", "Take a coarser step.");
+  first.assign(offsets_.size() + 1, 0);
+  for (std::size_t i = 0; i < log_.size(); ++i) ++first[log_[i].ordinal + 1];
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  std::pmr::vector<std::uint32_t> next(first, memory_);
+  std::pmr::vector<std::uint32_t> cells(log_.size(), memory_);
+  for (std::size_t i = 0; i < log_.size(); ++i) cells[next[log_[i].ordinal]++] = static_cast<std::uint32_t>(i);
+
+  const auto by_slot = [this](std::uint32_t a, std::uint32_t b) { return log_[a].slot < log_[b].slot; };
+  for (std::size_t group = 0; group < offsets_.size(); ++group) {
+    const auto begin = cells.begin() + first[group];
+    const auto end = cells.begin() + first[group + 1];
+    if (!std::is_sorted(begin, end, by_slot)) std::sort(begin, end, by_slot);
+  }
+  return cells;
+}
+
+Rollup::SlotSum Rollup::sum_slot(const std::pmr::vector<std::uint32_t> &order, std::size_t &at) const {
+  SlotSum sum;
+  sum.slot = log_[order[at]].slot;
+  std::fill_n(sum.counts.begin(), counters_, 0);
+  const std::uint64_t key = log_[order[at]].key();
+  for (; at < order.size() && log_[order[at]].key() == key; ++at) {
+    const std::uint32_t *counters = log_[order[at]].counters();
+    for (std::size_t i = 0; i < counters_; ++i) add_count(sum.counts[i], counters[i]);
+  }
+  return sum;
+}
+
+std::size_t Rollup::count_slots(const std::pmr::vector<std::uint32_t> &order, std::size_t begin,
+                                std::size_t end) const {
+  std::size_t slots = 0;
+  for (std::size_t i = begin; i < end; ++i) {
+    slots += i == begin || log_[order[i]].slot != log_[order[i - 1]].slot ? 1 : 0;
+  }
+  return slots;
+}
+
+// Makes one cell of those of a slot.
+void Rollup::compact() {
+  std::pmr::vector<std::uint32_t> first(memory_);
+  const auto order = cells_by_group(first);
+  CellLog compacted(counters_, memory_);
+  for (std::size_t at = 0; at < order.size();) {
+    const std::uint32_t ordinal = log_[order[at]].ordinal;
+    const SlotSum sum = sum_slot(order, at);
+    compacted.append(ordinal, sum.slot, sum.counts.data());
+  }
+  log_.swap(compacted);
+  late_cells_ = 0;
+}
+
+void Rollup::merge(std::string_view flat, Poll &poll) {
+  RollupReader reader(flat, memory_);
+  if (reader.shape_bytes() != std::string_view(shape_bytes_.data(), shape_bytes_.size() - 1)) {
+    throw Error(ErrorKind::kUnlike, "rollups of different shape cannot be merged",
+                "Slots, counters, statuses and encoding must be the same in all of them.");
+  }
+  RollupReader::Group group;
+  RollupReader::Cell cell;
+  while (reader.next_group(group)) {
+    poll.tick();
+    Record &record = find_or_add(group.tenant, group.endpoint);
+    while (reader.next_cell(cell)) {
+      std::uint64_t *counters = enter_slot(record, cell.slot);
+      for (CounterSet set = shape_.counters; set != 0; set &= set - 1, ++counters) {
+        add_count(*counters, cell.tally.counts[static_cast<std::size_t>(__builtin_ctz(set))]);
+      }
+    }
+  }
+}
+
+// The offsets of all records, in the order of their keys.
+std::pmr::vector<std::uint32_t> Rollup::groups_by_key(Poll &poll) {
+  // Most comparisons end at the first bytes of the tenant, which are kept at hand; as a number they compare alike.
+  struct Entry {
+    std::uint64_t high, low;
+    std::uint32_t offset;
+  };
+  std::pmr::vector<Entry> entries(memory_);
+  entries.reserve(offsets_.size());
+  for (const std::uint32_t offset : offsets_) {
+    const Text tenant = tenant_of(record_at(offset));
+    const auto word = [&](std::size_t at) { return at < tenant.size() ? leading_word(tenant.substr(at)) : 0; };
+    entries.push_back({word(0), word(8), offset});
+  }
+  std::sort(entries.begin(), entries.end(), [this, &poll](const Entry &a, const Entry &b) {
+    if (a.high != b.high) return a.high < b.high;
+    if (a.low != b.low) return a.low < b.low;
+    poll.tick();
+    const int by_tenant = compare(tenant_of(record_at(a.offset)), tenant_of(record_at(b.offset)));
+    return by_tenant != 0 ? by_tenant < 0
+                          : compare(endpoint_of(record_at(a.offset)), endpoint_of(record_at(b.offset))) < 0;
+  });
+  std::pmr::vector<std::uint32_t> order(entries.size(), memory_);
+  std::transform(entries.begin(), entries.end(), order.begin(), [](const Entry &entry) { return entry.offset; });
+  return order;
+}
+
+void Rollup::encode(ByteWriter &out, Poll &poll) {
+  for (const std::uint32_t offset : offsets_) {
+    Record &record = record_at(offset);
+    if (record.slot != SlotGrid::kOutside) write_cell(record);
+    record.slot = SlotGrid::kOutside;
+  }
+  std::pmr::vector<std::uint32_t> first(memory_);
+  const auto cells = cells_by_group(first);
+
+  out.reserve(records_.size() * sizeof(std::uint64_t) / 2 + cells.size() * 6);  // a guess, on the high side
+  out.put_bytes({shape_bytes_.data(), shape_bytes_.size() - 1});
+  out.put_varint(offsets_.size());
+  Record *previous = nullptr;
+  for (const std::uint32_t offset : groups_by_key(poll)) {
+    poll.tick();
+    Record &record = record_at(offset);
+    encode_group(out, record, previous);
+    encode_cells(out, cells, first[record.ordinal], first[record.ordinal + 1]);
+    previous = &record;
+  }
+}
+
+void Rollup::encode_group(ByteWriter &out, Record &record, Record *previous) {
+  const Text tenant = tenant_of(record);
+  const Text endpoint = endpoint_of(record);
+  const bool same_tenant = previous != nullptr && compare(tenant_of(*previous), tenant) == 0;
+  const unsigned tenant_flag = same_tenant ? 4U : (is_null(tenant) ? 1U : 0U);
+  out.put_byte(static_cast<std::uint8_t>(tenant_flag | (is_null(endpoint) ? 2U : 0U)));
+  if (tenant_flag == 0) out.put_text(tenant);
+  if (!is_null(endpoint)) out.put_text(endpoint);
+}
+
+void Rollup::encode_cells(ByteWriter &out, const std::pmr::vector<std::uint32_t> &order, std::size_t begin,
+                          std::size_t end) const {
+  out.put_varint(count_slots(order, begin, end));
+  std::uint32_t next_slot = 0;
+  for (std::size_t at = begin; at < end;) {
+    const SlotSum sum = sum_slot(order, at);
+    out.put_varint(sum.slot - next_slot);
+    next_slot = sum.slot + 1;
+    CounterSet present = 0;
+    std::size_t i = 0;
+    for (CounterSet set = shape_.counters; set != 0; set &= set - 1, ++i) {
+      if (sum.counts[i] != 0) present |= set & (~set + 1);
+    }
+    out.put_varint(present);
+    for (i = 0; i < counters_; ++i) {
+      if (sum.counts[i] != 0) out.put_varint(sum.counts[i]);
+    }
+  }
+}
+
+void encode_empty_rollup(const Shape &shape, ByteWriter &out) {
+  shape.encode(out);
+  out.put_varint(0);
+}
+
+}  // namespace insights

@@ -1,0 +1,139 @@
+// The one aggregate: deliveries counted by (tenant, endpoint, slot).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory_resource>
+#include <string_view>
+#include <vector>
+
+#include "cell_log.hpp"
+#include "hash.hpp"
+#include "poll.hpp"
+#include "shape.hpp"
+#include "text.hpp"
+
+namespace insights {
+
+// One row, as far as a rollup looks at it. Its texts need to live only during Rollup::add.
+struct Delivery {
+  Timestamp created_at = 0;
+  Text tenant;
+  Text endpoint;
+  Text status;        // raw: the shape's status map says what it means
+  Text triage_label;  // NULL where there is none
+};
+
+// A commutative monoid: rows fold into it, two of one shape merge, and its bytes do not depend on the order of either.
+//
+// All memory comes from the given resource and is never handed out, so whoever owns the resource may drop everything
+// at once without running a destructor. An operation that throws leaves a rollup that can be destroyed, and whose
+// counts must not be used.
+//
+// In memory there is a record for each (tenant, endpoint), found by an open-addressing hash table, with its key and the
+// counters of one slot, its current one: a row costs a look into the table and one at the record, which lie together,
+// since what counts here are the cache lines touched. When a row of another slot comes, the counters of the slot before
+// are appended to a log as a cell. Rows mostly come in the order of time, and then each cell is written once. Where
+// they do not, a slot has several cells in the log; the log is compacted before it is half made of such.
+class Rollup {
+ public:
+  // An empty rollup of the shape in `flat`, the bytes of an empty rollup. A rollup of more than `max_groups` pairs of
+  // tenant and endpoint ends with error kLimit.
+  Rollup(std::string_view flat, std::uint64_t max_groups, std::pmr::memory_resource *memory);
+
+  Rollup(const Rollup &) = delete;
+  Rollup &operator=(const Rollup &) = delete;
+
+  // Whether `flat` is the empty rollup of this very shape: cheap enough to ask with every row.
+  bool is_shape(std::string_view flat) const noexcept {
+    return flat.size() == shape_bytes_.size() && equal_bytes(flat.data(), shape_bytes_.data(), flat.size());
+  }
+
+  // Counts a delivery; one outside the grid is passed over.
+  void add(const Delivery &delivery);
+
+  // Adds the rollup whose bytes are given. Errors: kUnlike for another shape, kCorruptBytes, kLimit.
+  void merge(std::string_view flat, Poll &poll);
+
+  // Writes the compact bytes, sorted by tenant, endpoint and slot; see RollupReader. Equal rollups have equal bytes.
+  void encode(ByteWriter &out, Poll &poll);
+
+ private:
+  static constexpr std::uint32_t kNull = ~0U;  // the size of a text that is NULL
+
+  // The head of a record. Behind it stand the counters of the current slot (counters_ words), then the bytes of the
+  // tenant and of the endpoint.
+  struct Record {
+    std::uint64_t hash;
+    std::uint32_t tenant_size;
+    std::uint32_t endpoint_size;
+    std::uint32_t ordinal;    // of the group: 0 for the first that came
+    std::uint32_t slot;       // the current one; kOutside before the first
+    std::uint32_t next_slot;  // all slots so far are below this one
+    std::uint32_t unused;
+
+    std::uint64_t *counters() { return reinterpret_cast<std::uint64_t *>(this + 1); }
+  };
+  static constexpr std::size_t kRecordWords = sizeof(Record) / sizeof(std::uint64_t);
+
+  static std::uint32_t size_of(Text text) { return is_null(text) ? kNull : static_cast<std::uint32_t>(text.size()); }
+
+  Record &record_at(std::size_t offset) { return *reinterpret_cast<Record *>(records_.data() + offset); }
+  const char *key_of(Record &record) { return reinterpret_cast<const char *>(record.counters() + counters_); }
+  Text tenant_of(Record &record);
+  Text endpoint_of(Record &record);
+  bool has_key(Record &record, Text tenant, Text endpoint);
+
+  std::uint32_t slot_of(Timestamp time);
+  Record &find_or_add(Text tenant, Text endpoint);
+  Record &add_group(std::uint64_t hash, Text tenant, Text endpoint);
+  void grow_table();
+
+  std::uint64_t *enter_slot(Record &record, std::uint32_t slot);
+  void write_cell(Record &record);
+  std::pmr::vector<std::uint32_t> cells_by_group(std::pmr::vector<std::uint32_t> &first);
+  void compact();
+
+  // The sum of the log's cells of one slot, from order[at] on; moves `at` behind them.
+  struct SlotSum {
+    std::uint32_t slot;
+    std::array<std::uint64_t, kCounters> counts;
+  };
+  SlotSum sum_slot(const std::pmr::vector<std::uint32_t> &order, std::size_t &at) const;
+  std::size_t count_slots(const std::pmr::vector<std::uint32_t> &order, std::size_t begin, std::size_t end) const;
+
+  std::pmr::vector<std::uint32_t> groups_by_key(Poll &poll);
+  void encode_group(ByteWriter &out, Record &record, Record *previous);
+  void encode_cells(ByteWriter &out, const std::pmr::vector<std::uint32_t> &order, std::size_t begin,
+                    std::size_t end) const;
+
+  std::pmr::memory_resource *memory_;
+  std::uint64_t max_groups_;
+  std::pmr::vector<char> shape_bytes_;  // of the empty rollup
+  Shape shape_;
+  std::size_t counters_;  // how many are kept
+  StatusCache statuses_;
+
+  // For each status class, without and with a label that says failure: which counters of a cell to raise.
+  struct Raises {
+    std::uint8_t count;
+    std::uint8_t position[5];
+  };
+  std::array<std::array<Raises, 2>, kStatusClasses> raises_{};
+
+  // The slot of the last row, in which the next one mostly lies.
+  Timestamp slot_start_ = 0;
+  Timestamp slot_end_ = 0;
+  std::uint32_t slot_ = 0;
+
+  std::pmr::vector<std::uint64_t> table_;    // high half: of the hash; low half: offset of the record + 1; 0: free
+  std::pmr::vector<std::uint64_t> records_;  // record after record
+  std::pmr::vector<std::uint32_t> offsets_;  // of each record, by its ordinal
+  CellLog log_;
+  std::size_t late_cells_ = 0;  // cells that may be a second one of their slot, since the last compaction
+};
+
+// Writes the bytes of an empty rollup of a shape.
+void encode_empty_rollup(const Shape &shape, ByteWriter &out);
+
+}  // namespace insights

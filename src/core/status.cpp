@@ -1,0 +1,115 @@
+#include "status.hpp"
+
+#include <algorithm>
+
+namespace insights {
+
+namespace {
+
+struct Word {
+  std::string_view text;
+  StatusClass status;
+};
+
+// The usual words of delivery tables, in lower case.
+constexpr Word kUsualWords[] = {
+    {"delivered", StatusClass::kDelivered},  {"success", StatusClass::kDelivered},
+    {"succeeded", StatusClass::kDelivered},  {"ok", StatusClass::kDelivered},
+    {"completed", StatusClass::kDelivered},  {"sent", StatusClass::kDelivered},
+    {"failed", StatusClass::kFailed},        {"failure", StatusClass::kFailed},
+    {"error", StatusClass::kFailed},         {"dead_letter", StatusClass::kDeadLetter},
+    {"dead", StatusClass::kDeadLetter},      {"exhausted", StatusClass::kDeadLetter},
+    {"discarded", StatusClass::kDeadLetter}, {"pending", StatusClass::kPending},
+    {"queued", StatusClass::kPending},       {"scheduled", StatusClass::kPending},
+    {"processing", StatusClass::kPending},   {"sending", StatusClass::kPending},
+    {"retry", StatusClass::kPending},        {"retrying", StatusClass::kPending},
+    {"in_progress", StatusClass::kPending},
+};
+constexpr std::size_t kLongestWord = 11;
+
+constexpr const char *kNames[kStatusClasses] = {"delivered", "failed", "dead_letter", "pending", "unmapped"};
+
+StatusClass usual_class(std::string_view raw) noexcept {
+  if (raw.size() > kLongestWord) return StatusClass::kUnmapped;
+  char lower[kLongestWord];
+  std::transform(raw.begin(), raw.end(), lower,
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
+  const std::string_view text(lower, raw.size());
+  for (const Word &word : kUsualWords) {
+    if (word.text == text) return word.status;
+  }
+  return StatusClass::kUnmapped;
+}
+
+}  // namespace
+
+const char *status_name(StatusClass status) { return kNames[static_cast<int>(status)]; }
+
+StatusClass status_by_name(std::string_view name) {
+  for (int i = 0; i < kStatusClasses; ++i) {
+    if (name == kNames[i]) return static_cast<StatusClass>(i);
+  }
+  return StatusClass::kUnmapped;
+}
+
+bool label_says_failure(Text label) noexcept {
+  return label == std::string_view("permanent_4xx") || label == std::string_view("transient_endpoint_down");
+}
+
+std::size_t StatusMap::lower_bound(std::string_view value) const noexcept {
+  const auto at = std::lower_bound(entries_.begin(), entries_.end(), value,
+                                   [this](const Entry &entry, std::string_view v) { return raw(entry) < v; });
+  return static_cast<std::size_t>(at - entries_.begin());
+}
+
+void StatusMap::add(std::string_view value, StatusClass status) {
+  const std::size_t at = lower_bound(value);
+  if (at < entries_.size() && raw(entries_[at]) == value) {
+    throw Error(ErrorKind::kInvalidArgument, "status \"" + std::string(value) + "\" is mapped twice");
+  }
+  const std::size_t offset = bytes_.size();
+  bytes_.insert(bytes_.end(), value.begin(), value.end());
+  entries_.insert(entries_.begin() + static_cast<std::ptrdiff_t>(at), Entry{offset, value.size(), status});
+}
+
+StatusClass StatusMap::classify(Text value) const noexcept {
+  if (is_null(value)) return StatusClass::kUnmapped;
+  if (entries_.empty()) return usual_class(value);
+  const std::size_t at = lower_bound(value);
+  return at < entries_.size() && raw(entries_[at]) == value ? entries_[at].status : StatusClass::kUnmapped;
+}
+
+void StatusMap::encode(ByteWriter &out) const {
+  out.put_varint(entries_.size());
+  for (const Entry &entry : entries_) {
+    out.put_text(raw(entry));
+    out.put_byte(static_cast<std::uint8_t>(entry.status));
+  }
+}
+
+StatusMap StatusMap::decode(ByteReader &in, std::pmr::memory_resource *memory) {
+  StatusMap map(memory);
+  const std::uint64_t count = in.varint();
+  if (count > in.remaining()) ByteReader::corrupt("it ends too early");
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string_view value = in.text();
+    const std::uint8_t status = in.byte();
+    if (status >= kStatusClasses) ByteReader::corrupt("a status class is unknown");
+    if (i > 0 && !(map.raw(map.entries_.back()) < value)) ByteReader::corrupt("its statuses are not in order");
+    map.add(value, static_cast<StatusClass>(status));
+  }
+  return map;
+}
+
+StatusClass StatusCache::look_up(const StatusMap &map, Text raw) noexcept {
+  const StatusClass status = map.classify(raw);
+  if (used_ < static_cast<int>(entries_.size()) && raw.size() <= sizeof(Entry::bytes)) {
+    Entry &entry = entries_[static_cast<std::size_t>(used_++)];
+    std::memcpy(entry.bytes, raw.data(), raw.size());
+    entry.size = static_cast<std::uint8_t>(raw.size());
+    entry.status = status;
+  }
+  return status;
+}
+
+}  // namespace insights

@@ -1,0 +1,82 @@
+// What a raw status and a raw triage label mean.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory_resource>
+#include <string>
+#include <vector>
+
+#include "bytes.hpp"
+#include "hash.hpp"
+#include "text.hpp"
+
+namespace insights {
+
+enum class StatusClass : std::uint8_t { kDelivered, kFailed, kDeadLetter, kPending, kUnmapped };
+constexpr int kStatusClasses = 5;
+
+// "delivered", "failed", "dead_letter", "pending"; "unmapped" for the last.
+const char *status_name(StatusClass status);
+
+// The class that is called `name`, or kUnmapped.
+StatusClass status_by_name(std::string_view name);
+
+// Whether the original counts a row with this triage label as a failure (permanent_4xx, transient_endpoint_down).
+bool label_says_failure(Text label) noexcept;
+
+// From a raw status to its class: the source's own map, compared exactly, or, where it declares none, the usual words
+// of the field in any case.
+class StatusMap {
+ public:
+  explicit StatusMap(std::pmr::memory_resource *memory) : entries_(memory), bytes_(memory) {}
+
+  // Adds a raw value. Errors: kInvalidArgument where it is there already.
+  void add(std::string_view raw, StatusClass status);
+
+  // kUnmapped for NULL and for a value that the map does not know.
+  StatusClass classify(Text raw) const noexcept;
+
+  void encode(ByteWriter &out) const;
+  static StatusMap decode(ByteReader &in, std::pmr::memory_resource *memory);
+
+ private:
+  struct Entry {
+    std::size_t offset;
+    std::size_t size;
+    StatusClass status;
+  };
+
+  std::string_view raw(const Entry &entry) const { return {bytes_.data() + entry.offset, entry.size}; }
+  std::size_t lower_bound(std::string_view raw) const noexcept;
+
+  std::pmr::vector<Entry> entries_;  // sorted by raw value; empty: the usual words
+  std::pmr::vector<char> bytes_;
+};
+
+// Remembers the class of the few statuses that a table really has, since a map look-up per row would show.
+class StatusCache {
+ public:
+  StatusClass classify(const StatusMap &map, Text raw) noexcept {
+    if (is_null(raw)) return StatusClass::kUnmapped;
+    for (int i = 0; i < used_; ++i) {
+      const Entry &entry = entries_[static_cast<std::size_t>(i)];
+      if (entry.size == raw.size() && equal_bytes(entry.bytes, raw.data(), raw.size())) return entry.status;
+    }
+    return look_up(map, raw);
+  }
+
+ private:
+  struct Entry {
+    char bytes[22];
+    std::uint8_t size;
+    StatusClass status;
+  };
+
+  StatusClass look_up(const StatusMap &map, Text raw) noexcept;
+
+  std::array<Entry, 8> entries_{};
+  int used_ = 0;
+};
+
+}  // namespace insights

@@ -1,0 +1,28 @@
+// Texts and times as they pass through the core.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace insights {
+
+// A text that may be missing: data() == nullptr is SQL's NULL, which is not the empty text. The bytes are in whatever
+// encoding the caller uses; the core compares and copies them and looks at nothing but ASCII.
+using Text = std::string_view;
+
+inline bool is_null(Text text) noexcept { return text.data() == nullptr; }
+
+// The order of keys everywhere: NULL first, then by bytes.
+inline int compare(Text a, Text b) noexcept {
+  if (is_null(a) || is_null(b)) return static_cast<int>(is_null(b)) - static_cast<int>(is_null(a));
+  return a.compare(b);
+}
+
+// Microseconds since 2000-01-01 00:00:00 UTC, as PostgreSQL's timestamptz; and a length in microseconds.
+using Timestamp = std::int64_t;
+using Duration = std::int64_t;
+
+constexpr Duration kSecond = 1000000;
+constexpr Duration kMinute = 60 * kSecond;
+
+}  // namespace insights
