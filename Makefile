@@ -1,0 +1,66 @@
+# make && make install && make installcheck; PG_CONFIG chooses the PostgreSQL.
+
+EXTENSION = anomaly_insights
+MODULE_big = anomaly_insights
+DATA = anomaly_insights--1.0.sql
+
+OBJS = \
+	src/core/anomalies.o \
+	src/core/anomalies_json.o \
+	src/core/binomial.o \
+	src/core/cell_log.o \
+	src/core/detection.o \
+	src/core/explain.o \
+	src/core/fleet.o \
+	src/core/message.o \
+	src/core/number.o \
+	src/core/rate.o \
+	src/core/rate_failure.o \
+	src/core/rate_spike.o \
+	src/core/reference.o \
+	src/core/rollup.o \
+	src/core/rollup_reader.o \
+	src/core/shape.o \
+	src/core/slot_grid.o \
+	src/core/status.o \
+	src/pg/anomalies.o \
+	src/pg/arguments.o \
+	src/pg/guard.o \
+	src/pg/local_time.o \
+	src/pg/memory.o \
+	src/pg/module.o \
+	src/pg/rollup_agg.o \
+	src/pg/rollup_functions.o \
+	src/pg/rollup_type.o \
+	src/pg/scan.o \
+	src/pg/settings.o \
+	src/pg/source.o \
+	src/pg/source_check.o \
+	src/pg/source_expression.o \
+	src/pg/source_register.o
+
+REGRESS = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
+
+# PostgreSQL's headers use `register` (15) and have unused parameters. Symbols are hidden on every major; 15 does not
+# mark its entry points visible by itself, so PGDLLEXPORT is given.
+INSIGHTS_CXXFLAGS = -std=c++17 -Wall -Wextra -Werror -Wno-register -Wno-unused-parameter \
+	-Wno-missing-field-initializers -fvisibility=hidden
+PG_CXXFLAGS = $(INSIGHTS_CXXFLAGS) -MMD -MP
+PG_CPPFLAGS = -DPGDLLEXPORT='__attribute__((visibility("default")))'
+SHLIB_LINK = -lstdc++
+EXTRA_CLEAN = $(OBJS:.o=.d)
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# PGXS hands PG_CXXFLAGS to the compiler, but not to clang when it makes the bitcode for JIT.
+BITCODE_CXXFLAGS += $(INSIGHTS_CXXFLAGS) -Wno-unused-command-line-argument
+
+# Templates of the standard library stay visible in spite of -fvisibility=hidden; nobody else's may meet ours.
+ifeq ($(PORTNAME), linux)
+SHLIB_LINK += -Wl,--version-script=$(srcdir)/src/pg/exports.map
+$(shlib): src/pg/exports.map
+endif
+
+-include $(OBJS:.o=.d)

@@ -1,0 +1,95 @@
+#include "arguments.hpp"
+
+#include "../core/rollup.hpp"
+#include "guard.hpp"
+#include "memory.hpp"
+
+namespace insights::pg {
+
+namespace {
+
+void refuse_null(FunctionCallInfo fcinfo, int number, const char *name) {
+  if (!PG_ARGISNULL(number)) return;
+  ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
+}
+
+StatusClass status_class(const JsonbValue *value, Text raw) {
+  StatusClass status = StatusClass::kUnmapped;
+  if (value->type == jbvString) {
+    status = status_by_name({value->val.string.val, static_cast<std::size_t>(value->val.string.len)});
+  }
+  if (status == StatusClass::kUnmapped) {
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("status \"%.*s\" is not mapped to a class of deliveries", static_cast<int>(raw.size()), raw.data()),
+             errhint("Classes are \"delivered\", \"failed\", \"dead_letter\" and \"pending\".")));
+  }
+  return status;
+}
+
+}  // namespace
+
+char *text_or_null(FunctionCallInfo fcinfo, int number) {
+  return PG_ARGISNULL(number) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+Duration duration_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  refuse_null(fcinfo, number, name);
+  const Interval *interval = PG_GETARG_INTERVAL_P(number);
+  Duration days = 0;
+  Duration duration = 0;
+  const bool overflow = __builtin_mul_overflow(static_cast<Duration>(interval->day), USECS_PER_DAY, &days) ||
+                        __builtin_add_overflow(days, interval->time, &duration);
+  if (interval->month != 0 || overflow) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s must have a fixed length, not \"%s\"", name,
+                           DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)))),
+                    errhint("Give it in days, hours, minutes or seconds; months and years differ in length.")));
+  }
+  return duration;
+}
+
+Timestamp timestamp_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  refuse_null(fcinfo, number, name);
+  const TimestampTz time = PG_GETARG_TIMESTAMPTZ(number);
+  if (TIMESTAMP_NOT_FINITE(time)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s must be finite, not \"%s\"", name, timestamptz_to_str(time))));
+  }
+  return time;
+}
+
+RawStatuses read_statuses(JsonbContainer *object) {
+  RawStatuses statuses;
+  if (!JsonContainerIsObject(object)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("statuses must be a JSON object"),
+                    errhint("For instance {\"ok\": \"delivered\", \"bounced\": \"failed\"}.")));
+  }
+  statuses.entries = static_cast<RawStatus *>(palloc((JsonContainerSize(object) + 1) * sizeof(RawStatus)));
+  JsonbIterator *iterator = JsonbIteratorInit(object);
+  JsonbValue value;
+  JsonbIteratorToken token;
+  Text raw;
+  // Values that are no scalars come as one (skipNested), so keys and values alternate.
+  for (bool nested = false; (token = JsonbIteratorNext(&iterator, &value, nested)) != WJB_DONE; nested = true) {
+    if (token == WJB_KEY) raw = {value.val.string.val, static_cast<std::size_t>(value.val.string.len)};
+    if (token == WJB_VALUE) statuses.entries[statuses.count++] = {raw, status_class(&value, raw)};
+  }
+  return statuses;
+}
+
+std::string_view make_shape(const SlotSpec &slots, const RawStatuses &statuses, CounterSet counters) {
+  ContextMemory *memory = current_memory();
+  ByteWriter *out = make_in<ByteWriter>(memory, memory);
+  guarded([&] {
+    StatusMap map(memory);
+    for (int i = 0; i < statuses.count; ++i) map.add(statuses.entries[i].raw, statuses.entries[i].status);
+    SlotGrid grid = slots.edges != nullptr ? SlotGrid::from_edges(slots.edges, slots.edge_count, memory)
+                                           : SlotGrid::uniform(slots.origin, slots.width, slots.slots, memory);
+    const Shape shape{std::move(grid), std::move(map), counters, static_cast<std::uint8_t>(GetDatabaseEncoding())};
+    encode_empty_rollup(shape, *out);
+  });
+  return out->written();
+}
+
+}  // namespace insights::pg

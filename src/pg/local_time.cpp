@@ -1,0 +1,55 @@
+#include "local_time.hpp"
+
+extern "C" {
+#include "pgtime.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+// AT TIME ZONE looks for the offset of a wall clock time within a day of it; no zone is further from UTC, or jumps
+// further, than that.
+constexpr Duration kMargin = 2 * USECS_PER_DAY;
+
+pg_tz *find_zone(const char *zone) {
+  pg_tz *found = pg_tzset(zone);
+  if (found == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("time zone \"%s\" not recognized", zone),
+                    errhint("Give a name from pg_timezone_names, such as Europe/Berlin.")));
+  }
+  return found;
+}
+
+// The least and the greatest offset from UTC, in seconds, that the zone has between two times.
+void offsets_between(const pg_tz *zone, pg_time_t from, pg_time_t to, long int *least, long int *greatest) {
+  long int before = 0;
+  long int after = 0;
+  int before_dst = 0;
+  int after_dst = 0;
+  pg_time_t boundary = 0;
+  for (bool first = true;; first = false) {
+    const int found = pg_next_dst_boundary(&from, &before, &before_dst, &boundary, &after, &after_dst, zone);
+    if (found < 0) elog(ERROR, "could not determine the offsets of a time zone");
+    if (first) *least = *greatest = before;
+    if (found == 0 || boundary > to) return;
+    *least = Min(*least, after);
+    *greatest = Max(*greatest, after);
+    from = boundary;
+  }
+}
+
+}  // namespace
+
+void check_time_zone(const char *zone) { find_zone(zone); }
+
+void widen_to_local(const char *zone, Timestamp *after, Timestamp *until) {
+  long int least = 0;
+  long int greatest = 0;
+  offsets_between(find_zone(zone), timestamptz_to_time_t(*after - kMargin), timestamptz_to_time_t(*until + kMargin),
+                  &least, &greatest);
+  *after += least * USECS_PER_SEC;
+  *until += greatest * USECS_PER_SEC;
+}
+
+}  // namespace insights::pg

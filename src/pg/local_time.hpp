@@ -1,0 +1,16 @@
+// Windows on a `timestamp` column, whose wall clock is that of a declared zone.
+#pragma once
+
+#include "pg.hpp"
+
+namespace insights::pg {
+
+// Turns the bounds of (after, until] into wall clock times between which every row lies whose converted time is in the
+// window. While the clock does not change they are exact; around a change the window is wider by the change, and the
+// rollup's grid drops what is converted to a time outside. Raises 22023 for an unknown zone.
+void widen_to_local(const char *zone, Timestamp *after, Timestamp *until);
+
+// Raises 22023 where PostgreSQL knows no such zone.
+void check_time_zone(const char *zone);
+
+}  // namespace insights::pg

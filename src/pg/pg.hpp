@@ -1,0 +1,46 @@
+// The one place that includes PostgreSQL's headers: after the C++ standard library's (port.h redefines snprintf and
+// its kin) and with the differences between the majors evened out. Every file of src/pg includes this first.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <memory_resource>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/expandeddatum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+}
+
+// A tree walker as its parameter is declared: without a prototype up to PostgreSQL 15.
+#if PG_VERSION_NUM >= 160000
+#define AI_WALKER(function) (function)
+#else
+#define AI_WALKER(function) (reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(function)))
+#endif
+
+#include "../core/error.hpp"
+#include "../core/poll.hpp"
+#include "../core/text.hpp"

@@ -1,0 +1,153 @@
+#include "source.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/varlena.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+// Columns of delivery_sources, in the order of the install script.
+enum SourceColumn : int { kName = 1, kRelation, kOwner, kMapping };
+
+constexpr const char *kFieldNames[kFieldCount] = {
+    "id",           "created_at", "updated_at",   "tenant_id",     "endpoint",    "status", "triage_label",
+    "triage_score", "attempts",   "max_attempts", "next_retry_at", "http_status", "error"};
+
+char *jsonb_text(JsonbContainer *object, const char *key) {
+  JsonbValue value;
+  if (getKeyJsonValueFromContainer(object, key, static_cast<int>(std::strlen(key)), &value) == nullptr ||
+      value.type != jbvString) {
+    return nullptr;
+  }
+  return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
+}
+
+Source *read_source(HeapTuple tuple, TupleDesc descriptor) {
+  auto *source = static_cast<Source *>(palloc0(sizeof(Source)));
+  const auto column = [&](SourceColumn number) {
+    bool null = false;
+    return heap_getattr(tuple, number, descriptor, &null);  // the columns are NOT NULL
+  };
+  source->name = TextDatumGetCString(column(kName));
+  source->relation = TextDatumGetCString(column(kRelation));
+  source->owner = TextDatumGetCString(column(kOwner));
+
+  JsonbContainer *mapping = &DatumGetJsonbPCopy(column(kMapping))->root;
+  for (int i = 0; i < kFieldCount; ++i) source->fields[i] = jsonb_text(mapping, kFieldNames[i]);
+  source->filter = jsonb_text(mapping, "where");
+  source->time_zone = jsonb_text(mapping, "time_zone");
+  JsonbValue statuses;
+  if (getKeyJsonValueFromContainer(mapping, "statuses", 8, &statuses) != nullptr && statuses.type == jbvBinary) {
+    source->statuses = read_statuses(statuses.val.binary.data);
+  }
+  if (source->field(Field::kCreatedAt) == nullptr || source->field(Field::kEndpoint) == nullptr ||
+      source->field(Field::kStatus) == nullptr) {
+    ereport(ERROR,
+            (errcode(ERRCODE_DATA_CORRUPTED), errmsg("delivery source \"%s\" has no usable mapping", source->name),
+             errhint("Register it again.")));
+  }
+  return source;
+}
+
+int by_name(const ListCell *a, const ListCell *b) {
+  return std::strcmp(static_cast<Source *>(lfirst(a))->name, static_cast<Source *>(lfirst(b))->name);
+}
+
+const char *quoted_names(const List *sources) {
+  StringInfoData names;
+  initStringInfo(&names);
+  const ListCell *cell = nullptr;
+  foreach (cell, sources) {
+    appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", static_cast<Source *>(lfirst(cell))->name);
+  }
+  return names.data;
+}
+
+[[noreturn]] void no_such_source(Oid schema, const char *name, const List *sources) {
+  if (sources == NIL) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    name == nullptr ? errmsg("no delivery source is registered")
+                                    : errmsg("delivery source \"%s\" does not exist", name),
+                    errhint("Register one: SELECT %s.delivery_source_register('my_deliveries');",
+                            quote_identifier(get_namespace_name(schema)))));
+  }
+  if (name == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_PARAMETER),
+                    errmsg("%d delivery sources are registered, so source must name one", list_length(sources)),
+                    errhint("They are %s.", quoted_names(sources))));
+  }
+  ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("delivery source \"%s\" does not exist", name),
+                  errhint("Registered are %s.", quoted_names(sources))));
+  pg_unreachable();
+}
+
+}  // namespace
+
+const char *field_name(Field field) { return kFieldNames[static_cast<int>(field)]; }
+
+Oid extension_schema(FunctionCallInfo fcinfo) { return get_func_namespace(fcinfo->flinfo->fn_oid); }
+
+List *all_sources(Oid schema) {
+  const Oid table = get_relname_relid("delivery_sources", schema);
+  if (!OidIsValid(table)) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table delivery_sources of anomaly_insights is missing"),
+                    errhint("Create the extension again.")));
+  }
+  List *sources = NIL;
+  Relation relation = table_open(table, AccessShareLock);
+  Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
+  SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
+  while (HeapTuple tuple = systable_getnext(scan)) {
+    sources = lappend(sources, read_source(tuple, RelationGetDescr(relation)));
+  }
+  systable_endscan(scan);
+  UnregisterSnapshot(snapshot);
+  table_close(relation, AccessShareLock);
+  list_sort(sources, by_name);
+  return sources;
+}
+
+Source *find_source_if_exists(Oid schema, const char *name) {
+  const ListCell *cell = nullptr;
+  foreach (cell, all_sources(schema)) {
+    auto *source = static_cast<Source *>(lfirst(cell));
+    if (std::strcmp(source->name, name) == 0) return source;
+  }
+  return nullptr;
+}
+
+Source *find_source(Oid schema, const char *name) {
+  if (name != nullptr) {
+    if (Source *source = find_source_if_exists(schema, name)) return source;
+  }
+  List *sources = all_sources(schema);
+  if (name == nullptr && list_length(sources) == 1) return static_cast<Source *>(linitial(sources));
+  no_such_source(schema, name, sources);
+}
+
+Oid source_relation(const Source *source) {
+  List *names = textToQualifiedNameList(cstring_to_text(source->relation));
+  return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
+}
+
+Oid require_source_relation(const Source *source) {
+  const Oid relation = source_relation(source);
+  if (!OidIsValid(relation)) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                    errmsg("relation %s of delivery source \"%s\" does not exist", source->relation, source->name),
+                    errhint("Register the source again with the relation's new name, or drop it with "
+                            "delivery_source_drop('%s').",
+                            source->name)));
+  }
+  return relation;
+}
+
+}  // namespace insights::pg

@@ -1,0 +1,63 @@
+// Delivery sources: where deliveries are, and what their columns mean.
+#pragma once
+
+#include "arguments.hpp"
+#include "pg.hpp"
+
+namespace insights::pg {
+
+// The canonical fields of a delivery.
+enum class Field : int {
+  kId,
+  kCreatedAt,
+  kUpdatedAt,
+  kTenantId,
+  kEndpoint,
+  kStatus,
+  kTriageLabel,
+  kTriageScore,
+  kAttempts,
+  kMaxAttempts,
+  kNextRetryAt,
+  kHttpStatus,
+  kError,
+};
+constexpr int kFieldCount = 13;
+
+const char *field_name(Field field);
+
+// A row of delivery_sources. All texts are palloc'd; an expression is SQL that PostgreSQL deparsed under an empty
+// search_path, so it means the same to everybody.
+struct Source {
+  char *name;
+  char *relation;             // quoted and qualified
+  char *owner;                // the role that registered it
+  char *fields[kFieldCount];  // expressions, null where the source has no such field
+  char *filter;               // a condition, or null
+  char *time_zone;            // of a created_at that is a timestamp without zone; else null
+  RawStatuses statuses;
+
+  const char *field(Field which) const { return fields[static_cast<int>(which)]; }
+};
+
+// The schema into which the extension was installed, by way of a function of it.
+Oid extension_schema(FunctionCallInfo fcinfo);
+
+// The source called `name`; for null, the only one. Reads past privileges and row-level security, since the table has
+// no grants: what a source says gives nothing to a caller who may not read the deliveries.
+// Raises 42704, with the registered names or how to register one.
+Source *find_source(Oid schema, const char *name);
+
+// Null where there is none of this name.
+Source *find_source_if_exists(Oid schema, const char *name);
+
+// All sources, by name; the list holds Source pointers.
+List *all_sources(Oid schema);
+
+// The relation of a source, or InvalidOid where it is gone. By name, always: an old OID may be another table's by now.
+Oid source_relation(const Source *source);
+
+// Raises 42P01 where the relation is gone.
+Oid require_source_relation(const Source *source);
+
+}  // namespace insights::pg

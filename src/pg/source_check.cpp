@@ -1,0 +1,224 @@
+// delivery_source_check: what a DBA would want to know of a source before relying on it.
+#include "../core/rollup_reader.hpp"
+#include "guard.hpp"
+#include "memory.hpp"
+#include "source.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "utils/acl.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+// How many of the newest deliveries are looked at for statuses that the map does not know.
+constexpr int kStatusSample = 100000;
+
+// Where the findings go.
+class Report {
+ public:
+  explicit Report(ReturnSetInfo *result) : result_(result) {}
+
+  void add(const char *source, const char *check, const char *level, const char *detail, const char *hint = nullptr) {
+    Datum values[] = {CStringGetTextDatum(check), CStringGetTextDatum(level), CStringGetTextDatum(detail),
+                      hint != nullptr ? CStringGetTextDatum(hint) : static_cast<Datum>(0), CStringGetTextDatum(source)};
+    bool nulls[] = {false, false, false, hint == nullptr, false};
+    tuplestore_putvalues(result_->setResult, result_->setDesc, values, nulls);
+  }
+
+ private:
+  ReturnSetInfo *result_;
+};
+
+// Whether an index begins with this expression: with a btree, or as the only key or first of a BRIN index.
+bool leads_index(Relation index, const char *expression) {
+  const Oid method = index->rd_rel->relam;
+  if (!index->rd_index->indisvalid || (method != BTREE_AM_OID && method != BRIN_AM_OID)) return false;
+  const Datum key = DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(index)),
+                                        Int32GetDatum(1), BoolGetDatum(false));
+  const char *first = TextDatumGetCString(key);
+  if (std::strcmp(first, expression) == 0) return true;
+  // An expression index prints its key in parentheses.
+  const std::size_t length = std::strlen(expression);
+  return std::strlen(first) == length + 2 && first[0] == '(' && std::strncmp(first + 1, expression, length) == 0;
+}
+
+void check_index(Report *report, const Source *source, Relation relation) {
+  const char kind = relation->rd_rel->relkind;
+  if (kind == RELKIND_VIEW || kind == RELKIND_FOREIGN_TABLE) {
+    report->add(source->name, "index", "info", "a view or foreign table has no index of its own",
+                "See that what lies below it has one on the time.");
+    return;
+  }
+  const char *created_at = source->field(Field::kCreatedAt);
+  bool found = false;
+  const ListCell *cell = nullptr;
+  foreach (cell, RelationGetIndexList(relation)) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    found = found || leads_index(index, created_at);
+    index_close(index, AccessShareLock);
+  }
+  if (found) {
+    report->add(source->name, "index", "ok", psprintf("an index begins with %s", created_at));
+    return;
+  }
+  report->add(source->name, "index", "warning",
+              psprintf("no index begins with %s, so every report reads the whole table", created_at),
+              psprintf("CREATE INDEX CONCURRENTLY ON %s ((%s));", source->relation, created_at));
+}
+
+void check_time(Report *report, const Source *source, Relation relation) {
+  const char *created_at = source->field(Field::kCreatedAt);
+  const TupleDesc descriptor = RelationGetDescr(relation);
+  for (int i = 0; i < descriptor->natts; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+    if (attribute->attisdropped || std::strcmp(quote_identifier(NameStr(attribute->attname)), created_at) != 0)
+      continue;
+    if (attribute->attnotnull) {
+      report->add(source->name, "time", "ok", psprintf("%s is never NULL", created_at));
+    } else {
+      report->add(source->name, "time", "info",
+                  psprintf("%s may be NULL; deliveries without it are in no report", created_at),
+                  "Set it NOT NULL if it always has a value.");
+    }
+    return;
+  }
+  report->add(source->name, "time", "info", psprintf("created_at is the expression %s", created_at));
+}
+
+void check_row_security(Report *report, const Source *source, Oid relation) {
+  if (check_enable_rls(relation, InvalidOid, true) == RLS_ENABLED) {
+    report->add(source->name, "row security", "info", "row-level security hides rows from you",
+                "Reports count what you may see, and say nothing of the fleet as a whole.");
+  } else {
+    report->add(source->name, "row security", "ok", "no row-level security is in force for you");
+  }
+}
+
+void check_owner(Report *report, const Source *source, Oid relation) {
+  const Oid owner = get_role_oid(source->owner, true);
+  if (!OidIsValid(owner)) {
+    report->add(source->name, "owner", "warning",
+                psprintf("role \"%s\", which registered the source, does not exist", source->owner),
+                "Register the source again as a role that stays.");
+  } else if (pg_class_aclcheck(relation, owner, ACL_SELECT) != ACLCHECK_OK &&
+             pg_attribute_aclcheck_all(relation, owner, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK) {
+    report->add(source->name, "owner", "warning",
+                psprintf("role \"%s\", which registered the source, may not read it", source->owner),
+                "Grant it SELECT, or register the source again as another role.");
+  } else {
+    report->add(source->name, "owner", "ok", psprintf("registered by \"%s\"", source->owner));
+  }
+}
+
+void check_statuses(Report *report, const Source *source) {
+  SlotSpec slots;
+  slots.width = kMinute;
+  slots.slots = 1;
+  ContextMemory *memory = current_memory();
+  const auto *reader = make_in<RollupReader>(memory, make_shape(slots, source->statuses, kRateCounters), memory);
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfo(&query,
+                   "SELECT status, count(*) FROM (SELECT (%s)::text AS status FROM %s WHERE (%s) IS NOT NULL%s "
+                   "ORDER BY (%s) DESC LIMIT %d) newest GROUP BY status ORDER BY count(*) DESC, status",
+                   source->field(Field::kStatus), source->relation, source->field(Field::kCreatedAt),
+                   source->filter != nullptr ? psprintf(" AND (%s)", source->filter) : "",
+                   source->field(Field::kCreatedAt), kStatusSample);
+  SPI_execute(query.data, true, 0);
+  StringInfoData unmapped;
+  initStringInfo(&unmapped);
+  for (uint64 i = 0; i < SPI_processed; ++i) {
+    const char *status = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+    const Text raw = status == nullptr ? Text() : Text(status);
+    if (reader->shape().statuses.classify(raw) != StatusClass::kUnmapped) continue;
+    appendStringInfo(&unmapped, "%s%s (%s)", unmapped.len > 0 ? ", " : "",
+                     status == nullptr ? "NULL" : psprintf("\"%s\"", status),
+                     SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2));
+  }
+  if (unmapped.len == 0) {
+    report->add(source->name, "statuses", "ok",
+                psprintf("all statuses of the newest %d deliveries are known", kStatusSample));
+    return;
+  }
+  report->add(source->name, "statuses", "warning",
+              psprintf("statuses that no map knows, with their counts: %s", unmapped.data),
+              "Such deliveries count in totals only. Register the source again with \"statuses\" in its mapping.");
+}
+
+// Runs the query of a check, and makes an error of it a finding. The subtransaction undoes what the error left.
+void check_query(Report *report, const Source *source) {
+  MemoryContext context = CurrentMemoryContext;
+  ResourceOwner owner = CurrentResourceOwner;
+  BeginInternalSubTransaction(nullptr);
+  MemoryContextSwitchTo(context);
+  PG_TRY();
+  {
+    check_statuses(report, source);
+    ReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+  }
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(context);
+    ErrorData *error = CopyErrorData();
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
+    report->add(source->name, "mapping", "error", error->message,
+                error->hint != nullptr ? error->hint : "Register the source again.");
+  }
+  PG_END_TRY();
+}
+
+void check_source(Report *report, const Source *source, Oid schema) {
+  const Oid oid = source_relation(source);
+  Relation relation = OidIsValid(oid) ? try_relation_open(oid, AccessShareLock) : nullptr;
+  if (relation == nullptr) {
+    report->add(
+        source->name, "relation", "error", psprintf("%s does not exist", source->relation),
+        psprintf("Register the source again with the relation's new name, or SELECT %s.delivery_source_drop(%s);",
+                 quote_identifier(get_namespace_name(schema)), quote_literal_cstr(source->name)));
+    return;
+  }
+  report->add(source->name, "relation", "ok", psprintf("%s exists", source->relation));
+  check_owner(report, source, oid);
+  check_time(report, source, relation);
+  check_index(report, source, relation);
+  check_row_security(report, source, oid);
+  check_query(report, source);
+  relation_close(relation, AccessShareLock);
+}
+
+}  // namespace
+
+}  // namespace insights::pg
+
+using namespace insights;
+using namespace insights::pg;
+
+// delivery_source_check(name) -> setof (check, level, detail, hint, source)
+ANOMALY_INSIGHTS_FUNCTION(ai_source_check) {
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Oid schema = extension_schema(fcinfo);
+  const char *name = text_or_null(fcinfo, 0);
+  InitMaterializedSRF(fcinfo, 0);
+  SPI_connect();
+  List *sources = name == nullptr ? all_sources(schema) : list_make1(find_source(schema, name));
+  Report report(result);
+  const ListCell *cell = nullptr;
+  foreach (cell, sources) check_source(&report, static_cast<Source *>(lfirst(cell)), schema);
+  SPI_finish();
+  return static_cast<Datum>(0);
+}

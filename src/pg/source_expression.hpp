@@ -1,0 +1,32 @@
+// A mapping's expressions: checked, and brought into a form that means the same to everybody.
+#pragma once
+
+#include "pg.hpp"
+
+extern "C" {
+#include "utils/relcache.h"
+}
+
+namespace insights::pg {
+
+// Sets search_path until AtEOXact_GUC(true, <what this returns>) or an error.
+int pin_search_path(const char *path);
+
+// One expression over one relation.
+struct MappedExpression {
+  char *sql;  // as PostgreSQL deparses it under an empty search_path
+  Oid type;   // of its result
+};
+
+// Checks what a mapping says for `field`: the name of a column of `relation`, or an SQL expression over its columns
+// with no subquery, aggregate, window function, set-returning function or volatile function. Raises the parser's own
+// error, or 0A000, with the field and the expression in it.
+MappedExpression map_expression(Relation relation, const char *field, const char *text);
+
+// The same for a condition.
+MappedExpression map_condition(Relation relation, const char *field, const char *text);
+
+// The expression that is just a column; null where the relation has no such column.
+MappedExpression *map_column(Relation relation, const char *column);
+
+}  // namespace insights::pg

@@ -1,0 +1,373 @@
+// delivery_source_register and delivery_source_drop.
+#include "arguments.hpp"
+#include "guard.hpp"
+#include "local_time.hpp"
+#include "scan.hpp"
+#include "source.hpp"
+#include "source_expression.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "parser/parse_coerce.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/rel.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+enum class FieldType { kAny, kTime, kNumber };
+
+constexpr int kUsualNames = 8;
+
+// What is known of a field: the type that it needs, and the names that tables usually give it.
+struct FieldRule {
+  FieldType type;
+  bool required;
+  const char *usual[kUsualNames];
+};
+
+constexpr FieldRule kRules[kFieldCount] = {
+    {FieldType::kAny, false, {"id", "delivery_id", "uuid"}},
+    {FieldType::kTime, true, {"created_at", "created", "time", "timestamp", "ts", "inserted_at", "occurred_at"}},
+    {FieldType::kTime, false, {"updated_at", "updated", "modified_at", "last_modified"}},
+    {FieldType::kAny, false, {"tenant_id", "tenant", "account_id", "customer_id", "organization_id", "org_id"}},
+    {FieldType::kAny, true, {"endpoint", "target", "webhook_url", "url", "endpoint_url", "target_url", "destination"}},
+    {FieldType::kAny, true, {"status", "state", "delivery_status"}},
+    {FieldType::kAny, false, {"triage_label"}},
+    {FieldType::kNumber, false, {"triage_score"}},
+    {FieldType::kNumber, false, {"attempts", "attempt_count", "attempt_number", "tries", "retry_count"}},
+    {FieldType::kNumber, false, {"max_attempts", "attempts_max", "max_tries", "max_retries"}},
+    {FieldType::kTime, false, {"next_retry_at", "next_attempt_at", "retry_at"}},
+    {FieldType::kNumber, false, {"http_status", "status_code", "response_status", "response_code", "http_code"}},
+    {FieldType::kAny, false, {"error", "last_error", "error_message", "error_text", "failure_reason"}},
+};
+
+bool has_type(FieldType wanted, Oid type) {
+  switch (wanted) {
+    case FieldType::kTime:
+      return type == TIMESTAMPTZOID || type == TIMESTAMPOID;
+    case FieldType::kNumber:
+      return TypeCategory(type) == TYPCATEGORY_NUMERIC;
+    case FieldType::kAny:
+      return true;
+  }
+  return false;
+}
+
+// The registration while it is being checked.
+struct Registration {
+  Relation relation;
+  JsonbContainer *mapping;  // as the caller gave it
+  Source source;
+  Oid types[kFieldCount];  // of the mapped expressions
+};
+
+// A member of the mapping that must be a text; null where it is not there. `is_null` tells an explicit null.
+char *mapping_text(const Registration &registration, const char *key, bool *is_null) {
+  JsonbValue value;
+  *is_null = false;
+  if (getKeyJsonValueFromContainer(registration.mapping, key, static_cast<int>(std::strlen(key)), &value) == nullptr) {
+    return nullptr;
+  }
+  if (value.type == jbvNull) {
+    *is_null = true;
+    return nullptr;
+  }
+  if (value.type != jbvString || value.val.string.len == 0) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("mapping of \"%s\" must be a text", key),
+                    errhint("Give a column's name or an SQL expression, or null for a field that is not there.")));
+  }
+  return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
+}
+
+void check_keys(JsonbContainer *mapping) {
+  if (!JsonContainerIsObject(mapping)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("mapping must be a JSON object"),
+                    errhint("For instance {\"endpoint\": \"webhook_url\", \"status\": \"lower(state)\"}.")));
+  }
+  JsonbIterator *iterator = JsonbIteratorInit(mapping);
+  JsonbValue value;
+  JsonbIteratorToken token;
+  for (bool nested = false; (token = JsonbIteratorNext(&iterator, &value, nested)) != WJB_DONE; nested = true) {
+    if (token != WJB_KEY) continue;
+    const char *key = pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
+    bool known =
+        std::strcmp(key, "statuses") == 0 || std::strcmp(key, "where") == 0 || std::strcmp(key, "time_zone") == 0;
+    for (int i = 0; i < kFieldCount; ++i) known = known || std::strcmp(key, field_name(static_cast<Field>(i))) == 0;
+    if (known) continue;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("mapping has unknown field \"%s\"", key),
+                    errhint("Fields are id, created_at, updated_at, tenant_id, endpoint, status, triage_label, "
+                            "triage_score, attempts, max_attempts, next_retry_at, http_status, error; beside them "
+                            "there are statuses, where and time_zone.")));
+  }
+}
+
+void check_relation(Relation relation) {
+  const char kind = relation->rd_rel->relkind;
+  if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_VIEW &&
+      kind != RELKIND_MATVIEW && kind != RELKIND_FOREIGN_TABLE) {
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                    errmsg("\"%s\" holds no deliveries", RelationGetRelationName(relation)),
+                    errhint("Register a table, a partitioned table, a view, a materialized view or a foreign table.")));
+  }
+  if (relation->rd_rel->relpersistence == RELPERSISTENCE_TEMP) {
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                    errmsg("temporary relation \"%s\" cannot be a delivery source", RelationGetRelationName(relation)),
+                    errhint("Other sessions could not read it.")));
+  }
+}
+
+// The first usual name under which the relation has a column of a fitting type.
+const MappedExpression *guess(const Registration &registration, const FieldRule &rule) {
+  for (const char *const *name = rule.usual; name < rule.usual + kUsualNames && *name != nullptr; ++name) {
+    const MappedExpression *column = map_column(registration.relation, *name);
+    if (column != nullptr && has_type(rule.type, column->type)) return column;
+  }
+  return nullptr;
+}
+
+void map_field(Registration *registration, Field field) {
+  const int index = static_cast<int>(field);
+  const FieldRule &rule = kRules[index];
+  bool explicitly_missing = false;
+  const char *text = mapping_text(*registration, field_name(field), &explicitly_missing);
+  MappedExpression mapped = {};
+  if (text != nullptr) {
+    mapped = map_expression(registration->relation, field_name(field), text);
+    if (!has_type(rule.type, mapped.type)) {
+      ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                      errmsg("expression for \"%s\" is of type %s", field_name(field), format_type_be(mapped.type)),
+                      errdetail("The expression is: %s", text),
+                      rule.type == FieldType::kTime
+                          ? errhint("It must be timestamp with time zone, or timestamp without time zone together with "
+                                    "\"time_zone\" in the mapping.")
+                          : errhint("It must be a number.")));
+    }
+  } else if (const MappedExpression *column = explicitly_missing ? nullptr : guess(*registration, rule)) {
+    mapped = *column;
+  } else if (rule.required) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                    errmsg("no column of \"%s\" is known to hold \"%s\"",
+                           RelationGetRelationName(registration->relation), field_name(field)),
+                    errhint("Name it in the mapping: {\"%s\": \"a column or an expression\"}.", field_name(field))));
+  }
+  registration->source.fields[index] = mapped.sql;
+  registration->types[index] = mapped.type;
+}
+
+// 'EET' is an abbreviation of a fixed offset to AT TIME ZONE, and a zone with summer time by its name: the bounds and
+// the converted times could differ, so names that are both are refused.
+void refuse_abbreviation(const char *zone) {
+  Oid type = TEXTOID;
+  Datum value = CStringGetTextDatum(zone);
+  SPI_execute_with_args(
+      "SELECT 1 FROM pg_catalog.pg_timezone_abbrevs WHERE pg_catalog.lower(abbrev) OPERATOR(pg_catalog.=) "
+      "pg_catalog.lower($1) AND pg_catalog.lower($1) NOT IN ('utc', 'gmt')",
+      1, &type, &value, nullptr, true, 1);
+  if (SPI_processed == 0) return;
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("time zone \"%s\" is an abbreviation, which knows no change of the clock", zone),
+                  errhint("Give a name from pg_timezone_names, such as Europe/Berlin.")));
+}
+
+void map_time_zone(Registration *registration) {
+  bool missing = false;
+  char *zone = mapping_text(*registration, "time_zone", &missing);
+  const bool local = registration->types[static_cast<int>(Field::kCreatedAt)] == TIMESTAMPOID;
+  if (local && zone == nullptr) {
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("created_at is a timestamp without time zone, so the mapping must say of which"),
+             errhint("Add its zone, for instance {\"time_zone\": \"UTC\"} or {\"time_zone\": \"Europe/Berlin\"}.")));
+  }
+  if (!local && zone != nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("created_at has a time zone, so \"time_zone\" makes no sense"), errhint("Leave it out.")));
+  }
+  if (zone != nullptr) {
+    check_time_zone(zone);
+    refuse_abbreviation(zone);
+  }
+  registration->source.time_zone = zone;
+}
+
+// The statuses' JSON text, or null where the mapping has none.
+char *map_statuses(Registration *registration) {
+  JsonbValue value;
+  if (getKeyJsonValueFromContainer(registration->mapping, "statuses", 8, &value) != nullptr && value.type != jbvNull) {
+    if (value.type != jbvBinary) {
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("statuses must be a JSON object"),
+                      errhint("For instance {\"ok\": \"delivered\", \"bounced\": \"failed\"}.")));
+    }
+    registration->source.statuses = read_statuses(value.val.binary.data);
+    if (registration->source.statuses.count > 0)
+      return JsonbToCString(nullptr, value.val.binary.data, value.val.binary.len);
+  }
+  const Oid type = registration->types[static_cast<int>(Field::kStatus)];
+  if (TypeCategory(type) != TYPCATEGORY_STRING && TypeCategory(type) != TYPCATEGORY_ENUM) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("status is of type %s, so the mapping must say what its values mean", format_type_be(type)),
+                    errhint("Add them, for instance {\"statuses\": {\"0\": \"pending\", \"1\": \"delivered\", "
+                            "\"2\": \"failed\"}}.")));
+  }
+  return nullptr;
+}
+
+void append_member(StringInfo json, const char *key, const char *text) {
+  if (text == nullptr) return;
+  appendStringInfoString(json, json->len > 1 ? ", " : "");
+  escape_json(json, key);
+  appendStringInfoString(json, ": ");
+  escape_json(json, text);
+}
+
+// The mapping as it is stored: every field that is there, as PostgreSQL deparses it.
+Datum resolved_mapping(const Source &source, const char *statuses) {
+  StringInfoData json;
+  initStringInfo(&json);
+  appendStringInfoChar(&json, '{');
+  for (int i = 0; i < kFieldCount; ++i) append_member(&json, field_name(static_cast<Field>(i)), source.fields[i]);
+  append_member(&json, "where", source.filter);
+  append_member(&json, "time_zone", source.time_zone);
+  if (statuses != nullptr) appendStringInfo(&json, ", \"statuses\": %s", statuses);
+  appendStringInfoChar(&json, '}');
+  return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+}
+
+// Starts the inner query as the caller, without running it: that checks the types, and the caller's privileges.
+void try_query(const Source *source, Oid schema) {
+  SlotSpec slots;
+  slots.width = kMinute;
+  slots.slots = 1;
+  ScanRequest request = {};
+  request.source = source;
+  request.schema = schema;
+  request.shape = make_shape(slots, source->statuses, kRateCounters);
+  const char *query = psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request));
+  const Oid time_type = source->time_zone != nullptr ? TIMESTAMPOID : TIMESTAMPTZOID;
+  Oid types[] = {rollup_type(schema), time_type, time_type};
+  Datum values[] = {make_rollup_datum(request.shape), TimestampTzGetDatum(0), TimestampTzGetDatum(0)};
+  SPI_execute_with_args(query, lengthof(types), types, values, nullptr, true, 0);
+}
+
+// Whoever may use a source's registration as his own: its owner's members, and those of the extension's owner.
+void check_ownership(const Source *source, Oid table_owner) {
+  const Oid owner = get_role_oid(source->owner, true);
+  if (has_privs_of_role(GetUserId(), table_owner) || (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner)))
+    return;
+  ereport(ERROR,
+          (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of delivery source \"%s\"", source->name),
+           errdetail("It was registered by \"%s\".", source->owner)));
+}
+
+Oid sources_owner(Oid schema) {
+  Relation table = relation_open(get_relname_relid("delivery_sources", schema), AccessShareLock);
+  const Oid owner = table->rd_rel->relowner;
+  relation_close(table, AccessShareLock);
+  return owner;
+}
+
+// Runs one statement on delivery_sources as the owner of that table, who alone may write to it; the right to register
+// is the right to call the function. The statement is ours and qualified, and runs nobody else's code.
+void write_sources(Oid owner, const char *statement, int count, Oid *types, Datum *values) {
+  Oid caller = InvalidOid;
+  int context = 0;
+  GetUserIdAndSecContext(&caller, &context);
+  SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+  SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
+  SetUserIdAndSecContext(caller, context);
+}
+
+char *source_name_argument(FunctionCallInfo fcinfo, int number) {
+  char *name = text_or_null(fcinfo, number);
+  if (name == nullptr || *name == '\0') {
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the name of a delivery source must not be empty")));
+  }
+  return name;
+}
+
+void store_source(const Source &source, Datum mapping, Oid schema) {
+  const Oid owner = sources_owner(schema);
+  if (const Source *existing = find_source_if_exists(schema, source.name)) check_ownership(existing, owner);
+  Oid types[] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID};
+  Datum values[] = {CStringGetTextDatum(source.name), CStringGetTextDatum(source.relation),
+                    CStringGetTextDatum(source.owner), mapping};
+  write_sources(owner,
+                psprintf("INSERT INTO %s.delivery_sources (name, relation, owner, mapping) VALUES ($1, $2, $3, $4) "
+                         "ON CONFLICT (name) DO UPDATE SET relation = excluded.relation, owner = excluded.owner, "
+                         "mapping = excluded.mapping, registered_at = excluded.registered_at",
+                         quote_identifier(get_namespace_name(schema))),
+                lengthof(types), types, values);
+}
+
+}  // namespace
+
+}  // namespace insights::pg
+
+using namespace insights;
+using namespace insights::pg;
+
+// delivery_source_register(relation, name, mapping) -> the mapping as it was understood
+ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(2)) {
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                    errmsg("%s must not be NULL", PG_ARGISNULL(0) ? "relation" : "mapping")));
+  }
+  MemoryContext caller = CurrentMemoryContext;
+  const Oid schema = extension_schema(fcinfo);
+  Registration registration = {};
+  registration.source.name = source_name_argument(fcinfo, 1);
+  registration.mapping = &PG_GETARG_JSONB_P(2)->root;
+  check_keys(registration.mapping);
+  registration.relation = relation_open(PG_GETARG_OID(0), AccessShareLock);
+  check_relation(registration.relation);
+
+  SPI_connect();
+  Source &source = registration.source;
+  source.relation = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(registration.relation)),
+                                               RelationGetRelationName(registration.relation));
+  source.owner = GetUserNameFromId(GetUserId(), false);
+  for (int i = 0; i < kFieldCount; ++i) map_field(&registration, static_cast<Field>(i));
+  bool missing = false;
+  if (const char *filter = mapping_text(registration, "where", &missing)) {
+    source.filter = map_condition(registration.relation, "where", filter).sql;
+  }
+  map_time_zone(&registration);
+  const char *statuses = map_statuses(&registration);
+
+  MemoryContext spi = MemoryContextSwitchTo(caller);
+  const Datum mapping = resolved_mapping(source, statuses);
+  MemoryContextSwitchTo(spi);
+  // From here on as reports run: names of the caller's search_path are resolved by now.
+  const int level = pin_search_path("pg_catalog, pg_temp");
+  try_query(&source, schema);
+  store_source(source, mapping, schema);
+  AtEOXact_GUC(true, level);
+  SPI_finish();
+  relation_close(registration.relation, NoLock);
+  return mapping;
+}
+
+// delivery_source_drop(name)
+ANOMALY_INSIGHTS_FUNCTION(ai_source_drop) {
+  const Oid schema = extension_schema(fcinfo);
+  const Source *source = find_source(schema, source_name_argument(fcinfo, 0));
+  const Oid owner = sources_owner(schema);
+  check_ownership(source, owner);
+  Oid type = TEXTOID;
+  Datum name = CStringGetTextDatum(source->name);
+  SPI_connect();
+  write_sources(owner,
+                psprintf("DELETE FROM %s.delivery_sources WHERE name OPERATOR(pg_catalog.=) $1",
+                         quote_identifier(get_namespace_name(schema))),
+                1, &type, &name);
+  SPI_finish();
+  PG_RETURN_VOID();
+}
