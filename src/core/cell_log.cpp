@@ -24,18 +24,16 @@ std::uint32_t *CellLog::add_cell() {
 }
 
 void CellLog::append(std::uint32_t ordinal, std::uint32_t slot, const std::uint64_t *counts) {
-  constexpr std::uint64_t kMost = UINT32_MAX;
-  std::uint64_t pieces = 1;
-  for (std::size_t i = 0; i < counters_; ++i) pieces = std::max(pieces, (counts[i] + kMost - 1) / kMost);
-  for (std::uint64_t piece = 0; piece < pieces; ++piece) {
-    std::uint32_t *cell = add_cell();
-    cell[0] = ordinal;
-    cell[1] = slot;
-    for (std::size_t i = 0; i < counters_; ++i) {
-      const std::uint64_t before = piece * kMost;
-      cell[2 + i] = counts[i] <= before ? 0 : static_cast<std::uint32_t>(std::min(counts[i] - before, kMost));
-    }
-  }
+  append_halves(ordinal, slot, counts, 0);
+  if (*std::max_element(counts, counts + counters_) > UINT32_MAX) append_halves(ordinal, slot | kHighHalf, counts, 32);
+}
+
+void CellLog::append_halves(std::uint32_t ordinal, std::uint32_t slot_and_half, const std::uint64_t *counts,
+                            int shift) {
+  std::uint32_t *cell = add_cell();
+  cell[0] = ordinal;
+  cell[1] = slot_and_half;
+  for (std::size_t i = 0; i < counters_; ++i) cell[2 + i] = static_cast<std::uint32_t>(counts[i] >> shift);
 }
 
 void CellLog::clear() noexcept {

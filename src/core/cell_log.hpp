@@ -8,17 +8,20 @@
 namespace insights {
 
 // Cells of a group's ordinal, a slot and a fixed number of counters, all in 32 bits, in chunks of a fixed size: growing
-// copies nothing. A count that needs more bits is written as several cells of the same ordinal and slot, which whoever
-// reads adds up.
+// copies nothing. A cell with a count that needs more bits is written as two, one of the low and one of the high halves
+// of its counters.
 class CellLog {
  public:
   struct Cell {
     std::uint32_t ordinal;
-    std::uint32_t slot;
+    std::uint32_t slot_and_half;  // the highest bit: these are the high halves
 
-    const std::uint32_t *counters() const { return reinterpret_cast<const std::uint32_t *>(this + 1); }
-    std::uint32_t *counters() { return reinterpret_cast<std::uint32_t *>(this + 1); }
-    std::uint64_t key() const { return (std::uint64_t{ordinal} << 32) | slot; }
+    std::uint32_t slot() const { return slot_and_half & ~kHighHalf; }
+    std::uint64_t count(std::size_t index) const {
+      const std::uint64_t half = reinterpret_cast<const std::uint32_t *>(this + 1)[index];
+      return (slot_and_half & kHighHalf) == 0 ? half : half << 32;
+    }
+    bool is_same_slot(const Cell &other) const { return ordinal == other.ordinal && slot() == other.slot(); }
   };
 
   CellLog(std::size_t counters, std::pmr::memory_resource *memory) : counters_(counters), chunks_(memory) {}
@@ -27,8 +30,16 @@ class CellLog {
   CellLog &operator=(const CellLog &) = delete;
 
   std::size_t size() const { return size_; }
-  const Cell &operator[](std::size_t index) const {
-    return *reinterpret_cast<const Cell *>(chunks_[index / kChunk] + index % kChunk * words());
+
+  // Calls visit(cell) for each, in the order in which they were appended. The cells stay where they are until clear().
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    std::size_t left = size_;
+    for (const std::uint32_t *chunk : chunks_) {
+      const std::size_t cells = left < kChunk ? left : kChunk;
+      for (std::size_t i = 0; i < cells; ++i) visit(*reinterpret_cast<const Cell *>(chunk + i * words()));
+      left -= cells;
+    }
   }
 
   void append(std::uint32_t ordinal, std::uint32_t slot, const std::uint64_t *counts);
@@ -36,9 +47,11 @@ class CellLog {
   void swap(CellLog &other) noexcept;
 
  private:
-  static constexpr std::size_t kChunk = 2048;  // cells in a chunk
+  static constexpr std::uint32_t kHighHalf = 1U << 31;  // no slot number comes near it
+  static constexpr std::size_t kChunk = 2048;           // cells in a chunk
 
   std::size_t words() const { return 2 + counters_; }
+  void append_halves(std::uint32_t ordinal, std::uint32_t slot_and_half, const std::uint64_t *counts, int shift);
   std::uint32_t *add_cell();
 
   std::size_t counters_;

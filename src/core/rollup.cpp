@@ -27,7 +27,7 @@ Shape decode_empty(std::string_view flat, std::pmr::memory_resource *memory) {
     throw Error(ErrorKind::kInvalidArgument, "a shape must be an empty delivery_rollup",
                 "Make one with delivery_rollup_shape().");
   }
-  return reader.shape();
+  return reader.take_shape();
 }
 
 // The position of a counter among those that are kept.
@@ -45,6 +45,19 @@ std::uint64_t leading_word(Text text) {
 void add_count(std::uint64_t &count, std::uint64_t more) {
   count += more;
   if (count > kMaxCount) throw Error(ErrorKind::kLimit, "a counter is beyond 2^53");
+}
+
+using Counts = std::array<std::uint64_t, kCounters>;
+
+// The sum of the cells of one group and slot, which `at` points to the first of; moves `at` behind them.
+Counts sum_slot(const CellLog::Cell *const *&at, const CellLog::Cell *const *end, std::size_t counters) {
+  const CellLog::Cell &first = **at;
+  Counts counts;
+  for (std::size_t i = 0; i < counters; ++i) counts[i] = first.count(i);
+  while (++at != end && (*at)->is_same_slot(first)) {
+    for (std::size_t i = 0; i < counters; ++i) add_count(counts[i], (*at)->count(i));
+  }
+  return counts;
 }
 
 }  // namespace
@@ -77,7 +90,10 @@ void Rollup::add(const Delivery &delivery) {
   const bool label = !is_null(delivery.triage_label) && label_says_failure(delivery.triage_label);
   const Raises &raises = raises_[static_cast<std::size_t>(status)][label ? 1 : 0];
 
-  std::uint64_t *counters = enter_slot(find_or_add(delivery.tenant, delivery.endpoint), slot);
+  Record &record = find_or_add(delivery.tenant, delivery.endpoint);
+  // The total is the first counter and the largest; when it is full, the slot goes on in another cell of the log.
+  if (record.slot != slot || record.counters()[0] == UINT32_MAX) enter_slot(record, slot);
+  std::uint32_t *counters = record.counters();
   for (int i = 0; i < raises.count; ++i) ++counters[raises.position[i]];
 }
 
@@ -128,7 +144,7 @@ Rollup::Record &Rollup::add_group(std::uint64_t hash, Text tenant, Text endpoint
   }
   const std::size_t offset = records_.size();
   const std::size_t key_size = tenant.size() + endpoint.size();
-  const std::size_t end = offset + kRecordWords + counters_ + (key_size + 7) / 8;
+  const std::size_t end = offset + kRecordWords + counters_ + (key_size + 3) / 4;
   if (end >= UINT32_MAX || tenant.size() >= kNull || endpoint.size() >= kNull) {
     throw Error(ErrorKind::kLimit, "the tenants and endpoints of a report are too long");
   }
@@ -136,7 +152,6 @@ Rollup::Record &Rollup::add_group(std::uint64_t hash, Text tenant, Text endpoint
   records_.resize(end);
   offsets_.push_back(static_cast<std::uint32_t>(offset));
   Record &record = record_at(offset);
-  record.hash = hash;
   record.tenant_size = size_of(tenant);
   record.endpoint_size = size_of(endpoint);
   record.ordinal = static_cast<std::uint32_t>(offsets_.size() - 1);
@@ -144,57 +159,65 @@ Rollup::Record &Rollup::add_group(std::uint64_t hash, Text tenant, Text endpoint
   char *key = const_cast<char *>(key_of(record));
   if (!tenant.empty()) std::memcpy(key, tenant.data(), tenant.size());
   if (!endpoint.empty()) std::memcpy(key + tenant.size(), endpoint.data(), endpoint.size());
+  enter_in_table(hash, offset);
+  return record;
+}
 
+void Rollup::enter_in_table(std::uint64_t hash, std::size_t offset) {
   const std::size_t mask = table_.size() - 1;
   std::size_t at = hash & mask;
   while (table_[at] != 0) at = (at + 1) & mask;
   table_[at] = (hash >> 32 << 32) | (offset + 1);
-  return record;
 }
 
 void Rollup::grow_table() {
   table_.assign(table_.size() * 2, 0);
-  const std::size_t mask = table_.size() - 1;
   for (const std::uint32_t offset : offsets_) {
-    const std::uint64_t hash = record_at(offset).hash;
-    std::size_t at = hash & mask;
-    while (table_[at] != 0) at = (at + 1) & mask;
-    table_[at] = (hash >> 32 << 32) | (offset + 1ULL);
+    Record &record = record_at(offset);
+    enter_in_table(hash_key(tenant_of(record), endpoint_of(record)), offset);
   }
 }
 
-// Makes `slot` the record's current one, and returns its counters.
-std::uint64_t *Rollup::enter_slot(Record &record, std::uint32_t slot) {
-  if (record.slot == slot) return record.counters();
-  if (record.slot != SlotGrid::kOutside) write_cell(record);
+// Makes `slot` the record's current one, with counters of 0.
+void Rollup::enter_slot(Record &record, std::uint32_t slot) {
+  leave_slot(record);
   record.slot = slot;
-  if (slot < record.next_slot) {
-    ++late_cells_;
-    // Half of the log may be second cells of their slots.
-    if (late_cells_ > kSmallLog && late_cells_ * 2 > log_.size()) compact();
-  }
-  record.next_slot = std::max(record.next_slot, slot + 1);
-  return record.counters();
+  note_slot(record, slot);
 }
 
 // Moves the counters of the current slot to the log.
-void Rollup::write_cell(Record &record) {
-  log_.append(record.ordinal, record.slot, record.counters());
+void Rollup::leave_slot(Record &record) {
+  if (record.slot == SlotGrid::kOutside) return;
+  Counts counts;
+  std::copy_n(record.counters(), counters_, counts.begin());
+  log_.append(record.ordinal, record.slot, counts.data());
   std::fill_n(record.counters(), counters_, 0);
+  record.slot = SlotGrid::kOutside;
+}
+
+// To be told of every slot that gets a cell.
+void Rollup::note_slot(Record &record, std::uint32_t slot) {
+  if (slot >= record.next_slot) {
+    record.next_slot = slot + 1;
+    return;
+  }
+  ++late_cells_;
+  // Half of the log may be second cells of their slots.
+  if (late_cells_ > kSmallLog && late_cells_ * 2 > log_.size()) compact();
 }
 
 // The log's cells by group and slot; those of the group with ordinal g begin at first[g]. The groups are sorted by
 // counting, the slots of a group, which are mostly in order already, by comparing.
-std::pmr::vector<std::uint32_t> Rollup::cells_by_group(std::pmr::vector<std::uint32_t> &first) {
+Rollup::Cells Rollup::cells_by_group(std::pmr::vector<std::uint32_t> &first) const {
   if (log_.size() > UINT32_MAX) throw Error(ErrorKind::kLimit, "too many slots in one report", "Take a coarser step.");
   first.assign(offsets_.size() + 1, 0);
-  for (std::size_t i = 0; i < log_.size(); ++i) ++first[log_[i].ordinal + 1];
+  log_.for_each([&](const CellLog::Cell &cell) { ++first[cell.ordinal + 1]; });
   std::partial_sum(first.begin(), first.end(), first.begin());
   std::pmr::vector<std::uint32_t> next(first, memory_);
-  std::pmr::vector<std::uint32_t> cells(log_.size(), memory_);
-  for (std::size_t i = 0; i < log_.size(); ++i) cells[next[log_[i].ordinal]++] = static_cast<std::uint32_t>(i);
+  Cells cells(log_.size(), memory_);
+  log_.for_each([&](const CellLog::Cell &cell) { cells[next[cell.ordinal]++] = &cell; });
 
-  const auto by_slot = [this](std::uint32_t a, std::uint32_t b) { return log_[a].slot < log_[b].slot; };
+  const auto by_slot = [](const CellLog::Cell *a, const CellLog::Cell *b) { return a->slot() < b->slot(); };
   for (std::size_t group = 0; group < offsets_.size(); ++group) {
     const auto begin = cells.begin() + first[group];
     const auto end = cells.begin() + first[group + 1];
@@ -203,36 +226,15 @@ std::pmr::vector<std::uint32_t> Rollup::cells_by_group(std::pmr::vector<std::uin
   return cells;
 }
 
-Rollup::SlotSum Rollup::sum_slot(const std::pmr::vector<std::uint32_t> &order, std::size_t &at) const {
-  SlotSum sum;
-  sum.slot = log_[order[at]].slot;
-  std::fill_n(sum.counts.begin(), counters_, 0);
-  const std::uint64_t key = log_[order[at]].key();
-  for (; at < order.size() && log_[order[at]].key() == key; ++at) {
-    const std::uint32_t *counters = log_[order[at]].counters();
-    for (std::size_t i = 0; i < counters_; ++i) add_count(sum.counts[i], counters[i]);
-  }
-  return sum;
-}
-
-std::size_t Rollup::count_slots(const std::pmr::vector<std::uint32_t> &order, std::size_t begin,
-                                std::size_t end) const {
-  std::size_t slots = 0;
-  for (std::size_t i = begin; i < end; ++i) {
-    slots += i == begin || log_[order[i]].slot != log_[order[i - 1]].slot ? 1 : 0;
-  }
-  return slots;
-}
-
 // Makes one cell of those of a slot.
 void Rollup::compact() {
   std::pmr::vector<std::uint32_t> first(memory_);
-  const auto order = cells_by_group(first);
+  const Cells cells = cells_by_group(first);
   CellLog compacted(counters_, memory_);
-  for (std::size_t at = 0; at < order.size();) {
-    const std::uint32_t ordinal = log_[order[at]].ordinal;
-    const SlotSum sum = sum_slot(order, at);
-    compacted.append(ordinal, sum.slot, sum.counts.data());
+  for (auto at = cells.data(); at != cells.data() + cells.size();) {
+    const CellLog::Cell *cell = *at;
+    const Counts counts = sum_slot(at, cells.data() + cells.size(), counters_);
+    compacted.append(cell->ordinal, cell->slot(), counts.data());
   }
   log_.swap(compacted);
   late_cells_ = 0;
@@ -247,13 +249,16 @@ void Rollup::merge(std::string_view flat, Poll &poll) {
   RollupReader::Group group;
   RollupReader::Cell cell;
   while (reader.next_group(group)) {
-    poll.tick();
     Record &record = find_or_add(group.tenant, group.endpoint);
     while (reader.next_cell(cell)) {
-      std::uint64_t *counters = enter_slot(record, cell.slot);
-      for (CounterSet set = shape_.counters; set != 0; set &= set - 1, ++counters) {
-        add_count(*counters, cell.tally.counts[static_cast<std::size_t>(__builtin_ctz(set))]);
+      poll.tick();
+      Counts counts;
+      std::size_t i = 0;
+      for (CounterSet set = shape_.counters; set != 0; set &= set - 1) {
+        counts[i++] = cell.tally.counts[static_cast<std::size_t>(__builtin_ctz(set))];
       }
+      note_slot(record, cell.slot);
+      log_.append(record.ordinal, cell.slot, counts.data());
     }
   }
 }
@@ -287,22 +292,19 @@ std::pmr::vector<std::uint32_t> Rollup::groups_by_key(Poll &poll) {
 
 void Rollup::encode(ByteWriter &out, Poll &poll) {
   for (const std::uint32_t offset : offsets_) {
-    Record &record = record_at(offset);
-    if (record.slot != SlotGrid::kOutside) write_cell(record);
-    record.slot = SlotGrid::kOutside;
+    leave_slot(record_at(offset));
   }
   std::pmr::vector<std::uint32_t> first(memory_);
-  const auto cells = cells_by_group(first);
+  const Cells cells = cells_by_group(first);
 
-  out.reserve(records_.size() * sizeof(std::uint64_t) / 2 + cells.size() * 6);  // a guess, on the high side
+  out.reserve(records_.size() * sizeof(std::uint32_t) + cells.size() * 6);  // a guess, on the high side
   out.put_bytes({shape_bytes_.data(), shape_bytes_.size() - 1});
   out.put_varint(offsets_.size());
   Record *previous = nullptr;
   for (const std::uint32_t offset : groups_by_key(poll)) {
-    poll.tick();
     Record &record = record_at(offset);
     encode_group(out, record, previous);
-    encode_cells(out, cells, first[record.ordinal], first[record.ordinal + 1]);
+    encode_cells(out, poll, cells.data() + first[record.ordinal], cells.data() + first[record.ordinal + 1]);
     previous = &record;
   }
 }
@@ -317,22 +319,26 @@ void Rollup::encode_group(ByteWriter &out, Record &record, Record *previous) {
   if (!is_null(endpoint)) out.put_text(endpoint);
 }
 
-void Rollup::encode_cells(ByteWriter &out, const std::pmr::vector<std::uint32_t> &order, std::size_t begin,
-                          std::size_t end) const {
-  out.put_varint(count_slots(order, begin, end));
+void Rollup::encode_cells(ByteWriter &out, Poll &poll, const CellLog::Cell *const *begin,
+                          const CellLog::Cell *const *end) const {
+  std::size_t slots = 0;
+  for (auto at = begin; at != end; ++at) slots += at != begin && (*at)->is_same_slot(**(at - 1)) ? 0 : 1;
+  out.put_varint(slots);
   std::uint32_t next_slot = 0;
-  for (std::size_t at = begin; at < end;) {
-    const SlotSum sum = sum_slot(order, at);
-    out.put_varint(sum.slot - next_slot);
-    next_slot = sum.slot + 1;
+  while (begin != end) {
+    poll.tick();
+    const std::uint32_t slot = (*begin)->slot();
+    const Counts counts = sum_slot(begin, end, counters_);
+    out.put_varint(slot - next_slot);
+    next_slot = slot + 1;
     CounterSet present = 0;
     std::size_t i = 0;
     for (CounterSet set = shape_.counters; set != 0; set &= set - 1, ++i) {
-      if (sum.counts[i] != 0) present |= set & (~set + 1);
+      if (counts[i] != 0) present |= set & (~set + 1);
     }
     out.put_varint(present);
     for (i = 0; i < counters_; ++i) {
-      if (sum.counts[i] != 0) out.put_varint(sum.counts[i]);
+      if (counts[i] != 0) out.put_varint(counts[i]);
     }
   }
 }

@@ -61,20 +61,18 @@ class Rollup {
  private:
   static constexpr std::uint32_t kNull = ~0U;  // the size of a text that is NULL
 
-  // The head of a record. Behind it stand the counters of the current slot (counters_ words), then the bytes of the
-  // tenant and of the endpoint.
+  // The head of a record. Behind it stand the counters of the current slot, then the bytes of the tenant and of the
+  // endpoint. It is kept small, since a row touches all of it.
   struct Record {
-    std::uint64_t hash;
     std::uint32_t tenant_size;
     std::uint32_t endpoint_size;
     std::uint32_t ordinal;    // of the group: 0 for the first that came
-    std::uint32_t slot;       // the current one; kOutside before the first
+    std::uint32_t slot;       // the current one; kOutside where there is none
     std::uint32_t next_slot;  // all slots so far are below this one
-    std::uint32_t unused;
 
-    std::uint64_t *counters() { return reinterpret_cast<std::uint64_t *>(this + 1); }
+    std::uint32_t *counters() { return reinterpret_cast<std::uint32_t *>(this + 1); }
   };
-  static constexpr std::size_t kRecordWords = sizeof(Record) / sizeof(std::uint64_t);
+  static constexpr std::size_t kRecordWords = sizeof(Record) / sizeof(std::uint32_t);
 
   static std::uint32_t size_of(Text text) { return is_null(text) ? kNull : static_cast<std::uint32_t>(text.size()); }
 
@@ -87,25 +85,22 @@ class Rollup {
   std::uint32_t slot_of(Timestamp time);
   Record &find_or_add(Text tenant, Text endpoint);
   Record &add_group(std::uint64_t hash, Text tenant, Text endpoint);
+  void enter_in_table(std::uint64_t hash, std::size_t offset);
   void grow_table();
 
-  std::uint64_t *enter_slot(Record &record, std::uint32_t slot);
-  void write_cell(Record &record);
-  std::pmr::vector<std::uint32_t> cells_by_group(std::pmr::vector<std::uint32_t> &first);
-  void compact();
+  void enter_slot(Record &record, std::uint32_t slot);
+  void leave_slot(Record &record);
+  void note_slot(Record &record, std::uint32_t slot);
 
-  // The sum of the log's cells of one slot, from order[at] on; moves `at` behind them.
-  struct SlotSum {
-    std::uint32_t slot;
-    std::array<std::uint64_t, kCounters> counts;
-  };
-  SlotSum sum_slot(const std::pmr::vector<std::uint32_t> &order, std::size_t &at) const;
-  std::size_t count_slots(const std::pmr::vector<std::uint32_t> &order, std::size_t begin, std::size_t end) const;
+  // Cells of the log, sorted by group and slot.
+  using Cells = std::pmr::vector<const CellLog::Cell *>;
+  Cells cells_by_group(std::pmr::vector<std::uint32_t> &first) const;
+  void compact();
 
   std::pmr::vector<std::uint32_t> groups_by_key(Poll &poll);
   void encode_group(ByteWriter &out, Record &record, Record *previous);
-  void encode_cells(ByteWriter &out, const std::pmr::vector<std::uint32_t> &order, std::size_t begin,
-                    std::size_t end) const;
+  void encode_cells(ByteWriter &out, Poll &poll, const CellLog::Cell *const *begin,
+                    const CellLog::Cell *const *end) const;
 
   std::pmr::memory_resource *memory_;
   std::uint64_t max_groups_;
@@ -127,7 +122,7 @@ class Rollup {
   std::uint32_t slot_ = 0;
 
   std::pmr::vector<std::uint64_t> table_;    // high half: of the hash; low half: offset of the record + 1; 0: free
-  std::pmr::vector<std::uint64_t> records_;  // record after record
+  std::pmr::vector<std::uint32_t> records_;  // record after record
   std::pmr::vector<std::uint32_t> offsets_;  // of each record, by its ordinal
   CellLog log_;
   std::size_t late_cells_ = 0;  // cells that may be a second one of their slot, since the last compaction

@@ -81,7 +81,10 @@ bool RollupReader::next_cell(Cell &cell) {
 void validate_rollup(std::string_view flat, Poll &poll, std::pmr::memory_resource *memory) {
   RollupReader reader(flat, memory);
   RollupReader::Group group;
-  while (reader.next_group(group)) poll.tick();
+  RollupReader::Cell cell;
+  while (reader.next_group(group)) {
+    while (reader.next_cell(cell)) poll.tick();
+  }
 }
 
 }  // namespace insights

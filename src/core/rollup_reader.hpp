@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <string_view>
+#include <utility>
 
 #include "poll.hpp"
 #include "shape.hpp"
@@ -29,6 +30,8 @@ class RollupReader {
   RollupReader(std::string_view flat, std::pmr::memory_resource *memory);
 
   const Shape &shape() const { return shape_; }
+  // Moved rather than copied: a copy would take its memory from the default resource.
+  Shape take_shape() { return std::move(shape_); }
   std::string_view shape_bytes() const { return shape_bytes_; }
   std::uint64_t group_count() const { return groups_; }
 
