@@ -19,6 +19,16 @@ void append_key(StringInfo query, const char *expression, bool missing_is_unknow
   appendStringInfo(query, missing_is_unknown ? ", coalesce(%s, 'unknown')" : ", %s", value);
 }
 
+void append_tenant(StringInfo query, const ScanRequest &request) {
+  const char *tenant_id = request.source->field(Field::kTenantId);
+  if (request.missing_is_unknown && std::strcmp(request.tenant, "unknown") == 0) {
+    appendStringInfo(query, " AND coalesce((%s)::text, 'unknown') = 'unknown'", tenant_id);
+    return;
+  }
+  // A literal takes the type of what it is compared with, be it uuid or integer, and so finds an index on it.
+  appendStringInfo(query, " AND (%s) = %s", tenant_id, quote_literal_cstr(request.tenant));
+}
+
 // Row-level security shows in the rewritten query: the relation carries its policies.
 bool find_security_quals(Node *node, void *context) {
   if (node == nullptr) return false;
@@ -94,10 +104,7 @@ char *rollup_query(const ScanRequest &request) {
   // The bounds stand on the raw column, so that its index or its partitions serve.
   appendStringInfo(&query, ") FROM %s WHERE (%s) > $2 AND (%s) <= $3", source.relation, created_at, created_at);
   if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
-  if (request.tenant != nullptr) {
-    // A literal takes the type of what it is compared with, be it uuid or integer, and so finds an index on it.
-    appendStringInfo(&query, " AND (%s) = %s", source.field(Field::kTenantId), quote_literal_cstr(request.tenant));
-  }
+  if (request.tenant != nullptr) append_tenant(&query, request);
   return query.data;
 }
 

@@ -103,7 +103,7 @@ List *all_sources(Oid schema) {
   }
   List *sources = NIL;
   Relation relation = table_open(table, AccessShareLock);
-  Snapshot snapshot = RegisterSnapshot(GetTransactionSnapshot());
+  Snapshot snapshot = RegisterSnapshot(GetActiveSnapshot());
   SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
   while (HeapTuple tuple = systable_getnext(scan)) {
     sources = lappend(sources, read_source(tuple, RelationGetDescr(relation)));
