@@ -1,5 +1,6 @@
 #include "anomalies_json.hpp"
 
+#include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -47,8 +48,10 @@ std::string iso_time(Timestamp time) {
   const std::int64_t seconds = time / kSecond - (time % kSecond < 0 ? 1 : 0) + kUnixSeconds2000;
   const std::time_t unix_time = seconds;
   std::tm parts{};
-  char text[64] = "";
-  if (gmtime_r(&unix_time, &parts) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  if (gmtime_r(&unix_time, &parts) == nullptr) return {};
+  char text[64];
+  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", parts.tm_year + 1900, parts.tm_mon + 1,
+                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
   return text;
 }
 

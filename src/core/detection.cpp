@@ -35,9 +35,8 @@ Detection plan_detection(Method method, Timestamp as_of, Duration recent, Durati
   if (baseline > kLongestBaseline) {
     bad_window("baseline must not be longer than 400 days, not " + in_seconds(baseline), "Take a shorter baseline.");
   }
-  if (as_of < std::numeric_limits<Timestamp>::min() + 4 * kLongestBaseline ||
-      as_of > std::numeric_limits<Timestamp>::max() - kLongestBaseline) {
-    bad_window("as_of is too close to the end of time", "Give a finite timestamp.");
+  if (as_of < kFirstTime + 4 * kLongestBaseline || as_of >= kEndOfTime) {
+    bad_window("as_of is too close to the first timestamp or beyond the last", "Give a time of deliveries.");
   }
   if (method == Method::kRate) {
     if (recent < kMinute) {

@@ -26,9 +26,9 @@ class Lines {
     text(item, std::to_string(value), meaning);
   }
 
-  void number(const std::string &item, double value, const char *meaning) {
-    char digits[64];
-    std::snprintf(digits, sizeof digits, "%.6f", value);
+  void number(const std::string &item, double value, const char *meaning, int decimals = 6) {
+    char digits[400];  // a double has up to 309 digits before the point
+    std::snprintf(digits, sizeof digits, "%.*f", decimals, value);
     text(item, digits, meaning);
   }
 
@@ -75,8 +75,7 @@ void explain_inputs(Lines &lines, const RateCounts &counts, const Fleet &fleet, 
   lines.count("peak_block", counts.peak_block, "largest block of R in the baseline");
   lines.count("peak_triple", counts.peak_triple, "largest aligned sum of three blocks");
   lines.count("least_triple", counts.least_triple, "smallest aligned sum of three blocks");
-  lines.text("sum_of_squares", std::to_string(static_cast<std::uint64_t>(counts.baseline_squares)),
-             "q: of the blocks' counts");
+  lines.number("sum_of_squares", counts.baseline_squares, "q: of the blocks' counts", 0);
   lines.count("baseline_settled", counts.baseline_settled, "deliveries in the baseline that came to an end");
   lines.count("baseline_failures", counts.baseline_failed, "bf: of these, failed ones");
   lines.number("dispersion", phi, "phi: how much noisier than Poisson the baseline is, at least 1");

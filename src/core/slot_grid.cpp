@@ -12,8 +12,9 @@ SlotGrid SlotGrid::uniform(Timestamp origin, Duration width, std::int64_t count,
   }
   Duration span = 0;
   Timestamp end = 0;
-  if (__builtin_mul_overflow(width, count, &span) || __builtin_add_overflow(origin, span, &end)) {
-    throw Error(ErrorKind::kInvalidArgument, "the slots end beyond the last timestamp");
+  if (origin < kFirstTime || __builtin_mul_overflow(width, count, &span) ||
+      __builtin_add_overflow(origin, span, &end) || end > kEndOfTime) {
+    throw Error(ErrorKind::kInvalidArgument, "the slots reach beyond the first or the last timestamp");
   }
   SlotGrid grid(memory);
   grid.origin_ = origin;
@@ -29,6 +30,9 @@ SlotGrid SlotGrid::from_edges(const Timestamp *edges, std::size_t count, std::pm
   if (std::adjacent_find(edges, edges + count, std::greater_equal<>()) != edges + count) {
     throw Error(ErrorKind::kInvalidArgument, "slot edges must increase");
   }
+  if (edges[0] < kFirstTime || edges[count - 1] > kEndOfTime) {
+    throw Error(ErrorKind::kInvalidArgument, "the slots reach beyond the first or the last timestamp");
+  }
   SlotGrid grid(memory);
   grid.edges_.assign(edges, edges + count);
   grid.count_ = static_cast<std::uint32_t>(count - 1);
@@ -38,7 +42,7 @@ SlotGrid SlotGrid::from_edges(const Timestamp *edges, std::size_t count, std::pm
 std::uint32_t SlotGrid::find(Timestamp time) const {
   if (time < edge(0) || time >= edge(count_)) return kOutside;
   if (width_ > 0) {
-    // The span is below 2^64, though it may be over 2^63.
+    // The span may be over 2^63.
     const auto offset = static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(origin_);
     return static_cast<std::uint32_t>(offset / static_cast<std::uint64_t>(width_));
   }

@@ -22,6 +22,10 @@ inline int compare(Text a, Text b) noexcept {
 using Timestamp = std::int64_t;
 using Duration = std::int64_t;
 
+// What PostgreSQL takes for a finite timestamp: from the first of these up to, but not including, the second.
+constexpr Timestamp kFirstTime = -211813488000000000;
+constexpr Timestamp kEndOfTime = 9223371331200000000;
+
 constexpr Duration kSecond = 1000000;
 constexpr Duration kMinute = 60 * kSecond;
 

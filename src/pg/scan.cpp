@@ -40,17 +40,6 @@ bool find_security_quals(Node *node, void *context) {
   return expression_tree_walker(node, AI_WALKER(find_security_quals), context);
 }
 
-bool hides_rows(SPIPlanPtr plan) {
-  const ListCell *source = nullptr;
-  foreach (source, SPI_plan_get_plan_sources(plan)) {
-    const ListCell *query = nullptr;
-    foreach (query, static_cast<CachedPlanSource *>(lfirst(source))->query_list) {
-      if (find_security_quals(static_cast<Node *>(lfirst(query)), nullptr)) return true;
-    }
-  }
-  return false;
-}
-
 ParamListInfo make_parameters(const Oid *types, const Datum *values, int count) {
   ParamListInfo parameters = makeParamList(count);
   for (int i = 0; i < count; ++i) {
@@ -62,14 +51,8 @@ ParamListInfo make_parameters(const Oid *types, const Datum *values, int count) 
   return parameters;
 }
 
-struct ContextLine {
-  const Source *source;
-};
-
 // Tells whose mapping an error of the inner query comes from.
-void add_context(void *argument) {
-  errcontext("delivery source \"%s\"", static_cast<ContextLine *>(argument)->source->name);
-}
+void add_context(void *argument) { errcontext("delivery source \"%s\"", static_cast<Source *>(argument)->name); }
 
 std::string_view fetch_rollup(const ScanRequest &request) {
   bool null = false;
@@ -108,6 +91,26 @@ char *rollup_query(const ScanRequest &request) {
   return query.data;
 }
 
+bool hides_rows(SPIPlanPtr plan) {
+  const ListCell *source = nullptr;
+  foreach (source, SPI_plan_get_plan_sources(plan)) {
+    const ListCell *query = nullptr;
+    foreach (query, static_cast<CachedPlanSource *>(lfirst(source))->query_list) {
+      if (find_security_quals(static_cast<Node *>(lfirst(query)), nullptr)) return true;
+    }
+  }
+  return false;
+}
+
+SPIPlanPtr prepare_rollup_query(const ScanRequest &request) {
+  const Oid time_type = request.source->time_zone != nullptr ? TIMESTAMPOID : TIMESTAMPTZOID;
+  Oid types[] = {rollup_type(request.schema), time_type, time_type};
+  SPIPlanPtr plan = SPI_prepare_cursor(rollup_query(request), lengthof(types), types,
+                                       CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
+  if (plan == nullptr) elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+  return plan;
+}
+
 ScanResult scan_rollup(const ScanRequest &request) {
   require_source_relation(request.source);
   if (request.tenant != nullptr && request.source->field(Field::kTenantId) == nullptr) {
@@ -125,12 +128,9 @@ ScanResult scan_rollup(const ScanRequest &request) {
   Oid types[] = {rollup_type(request.schema), time_type, time_type};
   const Datum values[] = {make_rollup_datum(request.shape), TimestampTzGetDatum(after), TimestampTzGetDatum(until)};
 
-  ContextLine line = {request.source};
-  ErrorContextCallback context = {error_context_stack, add_context, &line};
+  ErrorContextCallback context = {error_context_stack, add_context, const_cast<Source *>(request.source)};
   error_context_stack = &context;
-  SPIPlanPtr plan = SPI_prepare_cursor(rollup_query(request), lengthof(types), types,
-                                       CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
-  if (plan == nullptr) elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+  SPIPlanPtr plan = prepare_rollup_query(request);
   SPIExecuteOptions options = {};
   options.params = make_parameters(types, values, lengthof(types));
   options.read_only = true;

@@ -31,6 +31,12 @@ Datum make_rollup_datum(std::string_view bytes);
 // The SQL of the inner query; $1 is the shape, $2 and $3 the bounds.
 char *rollup_query(const ScanRequest &request);
 
+// Prepares it. Raises what PostgreSQL says of a mapping that no longer fits.
+SPIPlanPtr prepare_rollup_query(const ScanRequest &request);
+
+// Whether row-level security hides rows of the query from the caller.
+bool hides_rows(SPIPlanPtr plan);
+
 // Runs it with the caller's privileges and the caller's snapshot, planned by PostgreSQL for the actual bounds. To be
 // called between SPI_connect and SPI_finish. Raises what the query raises, and 42P01 where the relation is gone.
 ScanResult scan_rollup(const ScanRequest &request);

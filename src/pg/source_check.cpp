@@ -2,6 +2,7 @@
 #include "../core/rollup_reader.hpp"
 #include "guard.hpp"
 #include "memory.hpp"
+#include "scan.hpp"
 #include "source.hpp"
 
 extern "C" {
@@ -12,7 +13,6 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
-#include "utils/rls.h"
 }
 
 namespace insights::pg {
@@ -42,6 +42,7 @@ class Report {
 bool leads_index(Relation index, const char *expression) {
   const Oid method = index->rd_rel->relam;
   if (!index->rd_index->indisvalid || (method != BTREE_AM_OID && method != BRIN_AM_OID)) return false;
+  if (RelationGetIndexPredicate(index) != NIL) return false;
   const Datum key = DirectFunctionCall3(pg_get_indexdef_ext, ObjectIdGetDatum(RelationGetRelid(index)),
                                         Int32GetDatum(1), BoolGetDatum(false));
   const char *first = TextDatumGetCString(key);
@@ -92,15 +93,6 @@ void check_time(Report *report, const Source *source, Relation relation) {
     return;
   }
   report->add(source->name, "time", "info", psprintf("created_at is the expression %s", created_at));
-}
-
-void check_row_security(Report *report, const Source *source, Oid relation) {
-  if (check_enable_rls(relation, InvalidOid, true) == RLS_ENABLED) {
-    report->add(source->name, "row security", "info", "row-level security hides rows from you",
-                "Reports count what you may see, and say nothing of the fleet as a whole.");
-  } else {
-    report->add(source->name, "row security", "ok", "no row-level security is in force for you");
-  }
 }
 
 void check_owner(Report *report, const Source *source, Oid relation) {
@@ -154,14 +146,36 @@ void check_statuses(Report *report, const Source *source) {
               "Such deliveries count in totals only. Register the source again with \"statuses\" in its mapping.");
 }
 
-// Runs the query of a check, and makes an error of it a finding. The subtransaction undoes what the error left.
-void check_query(Report *report, const Source *source) {
+// Plans the inner query of a report, which finds out whether the mapping still fits.
+void check_mapping(Report *report, const Source *source, Oid schema) {
+  SlotSpec slots;
+  slots.width = kMinute;
+  slots.slots = 1;
+  ScanRequest request = {};
+  request.source = source;
+  request.schema = schema;
+  request.shape = make_shape(slots, source->statuses, kRateCounters);
+  SPIPlanPtr plan = prepare_rollup_query(request);
+  report->add(source->name, "mapping", "ok", "all of its columns and functions are there");
+  if (hides_rows(plan)) {
+    report->add(source->name, "row security", "info", "row-level security hides rows from you",
+                "Reports count what you may see, and say nothing of the fleet as a whole.");
+  } else {
+    report->add(source->name, "row security", "ok", "no row-level security is in force for you");
+  }
+}
+
+// Runs the queries of a check, and makes an error of it a finding. The subtransaction undoes what the error left.
+void check_queries(Report *report, const Source *source, Oid schema) {
   MemoryContext context = CurrentMemoryContext;
   ResourceOwner owner = CurrentResourceOwner;
+  const char *volatile check = "mapping";  // what is being checked
   BeginInternalSubTransaction(nullptr);
   MemoryContextSwitchTo(context);
   PG_TRY();
   {
+    check_mapping(report, source, schema);
+    check = "statuses";
     check_statuses(report, source);
     ReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(context);
@@ -176,7 +190,7 @@ void check_query(Report *report, const Source *source) {
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
     if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
-    report->add(source->name, "mapping", "error", error->message,
+    report->add(source->name, check, "error", error->message,
                 error->hint != nullptr ? error->hint : "Register the source again.");
   }
   PG_END_TRY();
@@ -196,8 +210,7 @@ void check_source(Report *report, const Source *source, Oid schema) {
   check_owner(report, source, oid);
   check_time(report, source, relation);
   check_index(report, source, relation);
-  check_row_security(report, source, oid);
-  check_query(report, source);
+  check_queries(report, source, schema);
   relation_close(relation, AccessShareLock);
 }
 

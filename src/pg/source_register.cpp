@@ -326,7 +326,10 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
   registration.source.name = source_name_argument(fcinfo, 1);
   registration.mapping = &PG_GETARG_JSONB_P(2)->root;
   check_keys(registration.mapping);
-  registration.relation = relation_open(PG_GETARG_OID(0), AccessShareLock);
+  registration.relation = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+  if (registration.relation == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", PG_GETARG_OID(0))));
+  }
   check_relation(registration.relation);
 
   SPI_connect();
