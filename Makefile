@@ -39,6 +39,8 @@ OBJS = \
 	src/pg/source_expression.o \
 	src/pg/source_register.o
 
+# The tests hold texts that only UTF-8 has.
+REGRESS_OPTS = --encoding=UTF8 --no-locale
 REGRESS = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
 
 # PostgreSQL's headers use `register` (15) and have unused parameters. Symbols are hidden on every major; 15 does not

@@ -32,10 +32,11 @@ struct Evaluation {
 bool replays_behind() { return RecoveryInProgress() && GetCurrentTimestamp() - GetLatestXTime() > kReplayLag; }
 
 Detection plan(FunctionCallInfo fcinfo, int recent, int baseline, int method, int as_of) {
-  const char *method_name = text_or_null(fcinfo, method);
-  Detection detection =
-      plan_detection(method_by_name(method_name), timestamp_argument(fcinfo, as_of, "as_of"),
-                     duration_argument(fcinfo, recent, "recent"), duration_argument(fcinfo, baseline, "baseline"));
+  const Method chosen = method_by_name(text_or_null(fcinfo, method));
+  const Duration recent_length = duration_argument(fcinfo, recent, "recent");
+  const Duration baseline_length = duration_argument(fcinfo, baseline, "baseline");
+  const Timestamp end = timestamp_argument(fcinfo, as_of, "as_of");
+  Detection detection = plan_detection(chosen, end, recent_length, baseline_length);
   detection.policy = rate_policy();
   detection.judge_silence = silence && !replays_behind();
   return detection;

@@ -14,15 +14,15 @@ void refuse_null(FunctionCallInfo fcinfo, int number, const char *name) {
 }
 
 StatusClass status_class(const JsonbValue *value, Text raw) {
-  StatusClass status = StatusClass::kUnmapped;
-  if (value->type == jbvString) {
-    status = status_by_name({value->val.string.val, static_cast<std::size_t>(value->val.string.len)});
-  }
+  const Text name = value->type == jbvString
+                        ? Text(value->val.string.val, static_cast<std::size_t>(value->val.string.len))
+                        : Text("not a text");
+  const StatusClass status = status_by_name(name);
   if (status == StatusClass::kUnmapped) {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("status \"%.*s\" is not mapped to a class of deliveries", static_cast<int>(raw.size()), raw.data()),
-             errhint("Classes are \"delivered\", \"failed\", \"dead_letter\" and \"pending\".")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("status \"%.*s\" is mapped to \"%.*s\", which is no class of deliveries",
+                           static_cast<int>(raw.size()), raw.data(), static_cast<int>(name.size()), name.data()),
+                    errhint("Classes are \"delivered\", \"failed\", \"dead_letter\" and \"pending\".")));
   }
   return status;
 }
@@ -38,13 +38,20 @@ Duration duration_argument(FunctionCallInfo fcinfo, int number, const char *name
   const Interval *interval = PG_GETARG_INTERVAL_P(number);
   Duration days = 0;
   Duration duration = 0;
-  const bool overflow = __builtin_mul_overflow(static_cast<Duration>(interval->day), USECS_PER_DAY, &days) ||
-                        __builtin_add_overflow(days, interval->time, &duration);
-  if (interval->month != 0 || overflow) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("%s must have a fixed length, not \"%s\"", name,
-                           DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)))),
-                    errhint("Give it in days, hours, minutes or seconds; months and years differ in length.")));
+  const char *problem = nullptr;
+  if (interval->month != 0) {
+    problem = "must have a fixed length";
+  } else if (__builtin_mul_overflow(static_cast<Duration>(interval->day), USECS_PER_DAY, &days) ||
+             __builtin_add_overflow(days, interval->time, &duration)) {
+    problem = "is too long";
+  }
+  if (problem != nullptr) {
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("%s %s: \"%s\"", name, problem,
+                    DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(interval)))),
+             errhint("Give it in days, hours, minutes or seconds, such as '90 minutes'; months and years differ in "
+                     "length.")));
   }
   return duration;
 }

@@ -12,6 +12,7 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 }
 
@@ -95,6 +96,29 @@ void check_time(Report *report, const Source *source, Relation relation) {
   report->add(source->name, "time", "info", psprintf("created_at is the expression %s", created_at));
 }
 
+// Keys are texts: a column of another type is converted for every row.
+void check_types(Report *report, const Source *source) {
+  constexpr Field kKeys[] = {Field::kTenantId, Field::kEndpoint, Field::kStatus};
+  StringInfoData converted;
+  initStringInfo(&converted);
+  for (const Field key : kKeys) {
+    if (source->field(key) == nullptr) continue;
+    SPIPlanPtr plan = SPI_prepare(psprintf("SELECT %s FROM %s", source->field(key), source->relation), 0, nullptr);
+    if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+    const auto *planned = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(plan)));
+    const Oid type = getBaseType(TupleDescAttr(planned->resultDesc, 0)->atttypid);
+    SPI_freeplan(plan);
+    if (type == TEXTOID || type == VARCHAROID) continue;
+    appendStringInfo(&converted, "%s%s is %s", converted.len > 0 ? ", " : "", field_name(key), format_type_be(type));
+  }
+  if (converted.len == 0) {
+    report->add(source->name, "types", "ok", "tenant, endpoint and status are texts");
+  } else {
+    report->add(source->name, "types", "info", converted.data,
+                "They are converted to text for every row, which takes a little time.");
+  }
+}
+
 void check_owner(Report *report, const Source *source, Oid relation) {
   const Oid owner = get_role_oid(source->owner, true);
   if (!OidIsValid(owner)) {
@@ -175,6 +199,7 @@ void check_queries(Report *report, const Source *source, Oid schema) {
   PG_TRY();
   {
     check_mapping(report, source, schema);
+    check_types(report, source);
     check = "statuses";
     check_statuses(report, source);
     ReleaseCurrentSubTransaction();

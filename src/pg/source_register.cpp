@@ -80,8 +80,11 @@ char *mapping_text(const Registration &registration, const char *key, bool *is_n
     return nullptr;
   }
   if (value.type != jbvString || value.val.string.len == 0) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("mapping of \"%s\" must be a text", key),
-                    errhint("Give a column's name or an SQL expression, or null for a field that is not there.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("mapping of \"%s\" must be a text%s", key, value.type == jbvString ? " that is not empty" : ""),
+             errhint("Give a column's name, an SQL expression or the name of a time zone, or null for what is not "
+                     "there.")));
   }
   return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
 }
@@ -295,10 +298,15 @@ char *source_name_argument(FunctionCallInfo fcinfo, int number) {
 
 void store_source(const Source &source, Datum mapping, Oid schema) {
   const Oid owner = sources_owner(schema);
-  if (const Source *existing = find_source_if_exists(schema, source.name)) check_ownership(existing, owner);
+  const char *source_owner = source.owner;
+  if (const Source *existing = find_source_if_exists(schema, source.name)) {
+    check_ownership(existing, owner);
+    // As CREATE OR REPLACE does: whoever acts for the owner does not become the owner.
+    if (OidIsValid(get_role_oid(existing->owner, true))) source_owner = existing->owner;
+  }
   Oid types[] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID};
   Datum values[] = {CStringGetTextDatum(source.name), CStringGetTextDatum(source.relation),
-                    CStringGetTextDatum(source.owner), mapping};
+                    CStringGetTextDatum(source_owner), mapping};
   write_sources(owner,
                 psprintf("INSERT INTO %s.delivery_sources (name, relation, owner, mapping) VALUES ($1, $2, $3, $4) "
                          "ON CONFLICT (name) DO UPDATE SET relation = excluded.relation, owner = excluded.owner, "
