@@ -76,7 +76,7 @@ int checks_of(const std::function<void(Poll &)> &loop) {
 
 // Loops over all groups of a rollup.
 std::vector<std::pair<const char *, std::function<void(Poll &)>>> loops(const std::string &flat,
-                                                                       const std::string &reference) {
+                                                                        const std::string &reference) {
   return {
       {"merge", [&](Poll &poll) { Rollup(shape_of(detection()), kManyGroups, heap()).merge(flat, poll); }},
       {"encode",
@@ -164,4 +164,21 @@ TEST(Poll, StopsOverManySlotsToo) {
     ByteWriter out(heap());
     source.encode(out, poll);
   })) << "encode";
+}
+
+// The reports as well: a minute's windows over 300 days are half a million slots.
+TEST(Poll, StopsOverManySlotsOfAReport) {
+  const Detection long_one = plan_detection(Method::kRate, 0, kMinute, Duration{300} * 24 * 60 * kMinute);
+  Rollup source(shape_of(long_one), kManyGroups, heap());
+  for (int minute = 200000; minute > 0; --minute) source.add({-minute * kMinute, "t", "e", "ok", Text()});
+  const std::string flat = insights::test::bytes_of(source);
+
+  EXPECT_TRUE(is_stopped([&](Poll &poll) {
+    std::pmr::monotonic_buffer_resource arena(heap());
+    (void)find_anomalies(flat, long_one, true, poll, &arena);
+  })) << "find_anomalies";
+  EXPECT_TRUE(is_stopped([&](Poll &poll) {
+    std::pmr::monotonic_buffer_resource arena(heap());
+    (void)explain(flat, long_one, "t", "e", poll, &arena);
+  })) << "explain";
 }

@@ -191,10 +191,18 @@ TEST(RollupCorrupt, RandomDamage) {
     for (std::size_t change = below(random, 4) + 1; change > 0 && !damaged.empty(); --change) {
       const std::size_t at = below(random, damaged.size());
       switch (below(random, 4)) {
-        case 0: damaged[at] = static_cast<char>(random()); break;
-        case 1: damaged.erase(at, below(random, 8) + 1); break;
-        case 2: damaged.insert(at, 1, static_cast<char>(random())); break;
-        default: damaged.insert(at, damaged.substr(below(random, damaged.size()), below(random, 16))); break;
+        case 0:
+          damaged[at] = static_cast<char>(random());
+          break;
+        case 1:
+          damaged.erase(at, below(random, 8) + 1);
+          break;
+        case 2:
+          damaged.insert(at, 1, static_cast<char>(random()));
+          break;
+        default:
+          damaged.insert(at, damaged.substr(below(random, damaged.size()), below(random, 16)));
+          break;
       }
     }
     is_sound(damaged);
@@ -286,15 +294,18 @@ TEST(RollupCorrupt, Slots) {
       {"32 bits beyond", Forgery(1).key("a", "x").number(1).cell(std::uint64_t{1} << 32, 1, {1}), "out of range"},
       {"second beyond", Forgery(1).key("a", "x").number(2).cell(9, 1, {1}).cell(0, 1, {1}), "slot is out of range"},
       {"second wraps", Forgery(1).key("a", "x").number(2).cell(5, 1, {1}).cell(kMost - 4, 1, {1}), "out of range"},
-      {"second wraps to itself", Forgery(1).key("a", "x").number(2).cell(5, 1, {1}).cell(kMost, 1, {1}), "out of range"},
+      {"second wraps to itself", Forgery(1).key("a", "x").number(2).cell(5, 1, {1}).cell(kMost, 1, {1}),
+       "out of range"},
       {"fewer cells", Forgery(1).key("a", "x").number(2).cell(0, 1, {1}), "too early"},
       {"more cells", Forgery(1).key("a", "x").number(1).cell(0, 1, {1}).cell(0, 1, {1}), "bytes are left"},
-      {"eleven of ten", [] {
+      {"eleven of ten",
+       [] {
          Forgery forgery(1);
          forgery.key("a", "x").number(11);
          for (int i = 0; i < 11; ++i) forgery.cell(0, 1, {1});
          return std::string(forgery);
-       }(), "slot is out of range"},
+       }(),
+       "slot is out of range"},
   });
   expect_accepted({
       {"the first", Forgery(1).key("a", "x").number(1).cell(0, 1, {1})},
@@ -324,8 +335,8 @@ TEST(RollupCorrupt, Contradictions) {
   const CounterSet settled = bit(Counter::kSettled);
   const CounterSet failures = bit(Counter::kFailures);
   const CounterSet reference = bit(Counter::kReferenceFailures);
-  const CounterSet by_status = bit(Counter::kDelivered) | bit(Counter::kFailed) | bit(Counter::kDeadLetter) |
-                               bit(Counter::kPending);
+  const CounterSet by_status =
+      bit(Counter::kDelivered) | bit(Counter::kFailed) | bit(Counter::kDeadLetter) | bit(Counter::kPending);
   expect_refused({
       {"more delivered", one_cell(total | bit(Counter::kDelivered), {5, 6}), "contradict"},
       {"more pending", one_cell(total | bit(Counter::kPending), {5, 6}), "contradict"},

@@ -138,18 +138,22 @@ std::uint64_t only_total(const std::string &flat) {
 TEST(Rollup, BytesAsDocumented) {
   const std::string shape = empty_rollup(SlotGrid::uniform(0, 10, 300, heap()), kRateCounters);
   const std::vector<Row> rows = {
-      {2005, "t", "b", "failed", {}}, {5, "t", "b", "pending", {}},  {15, "t", "b", "ok", {}},
-      {25, "t", "", "ok", {}},        {2005, "t", "b", "dead", {}},  {35, std::nullopt, std::nullopt, "ok", {}},
+      {2005, "t", "b", "failed", {}}, {5, "t", "b", "pending", {}}, {15, "t", "b", "ok", {}},
+      {25, "t", "", "ok", {}},        {2005, "t", "b", "dead", {}}, {35, std::nullopt, std::nullopt, "ok", {}},
   };
-  const std::string header("DR\x01\x06\x61\x0a\xac\x02\x00\x00", 10);  // version, encoding, counters, width, count, origin
+  const std::string header("DR\x01\x06\x61\x0a\xac\x02\x00\x00",
+                           10);  // version, encoding, counters, width, count, origin
   const std::string body =
-      std::string("\x03", 1) +                                // groups
-      std::string("\x03\x01\x03\x21\x01\x01", 6) +            // both NULL; one cell: slot 3, total and settled
-      std::string("\x00\x01t\x00\x01\x02\x21\x01\x01", 9) +   // 't' and '': slot 2
-      std::string("\x04\x01" "b\x03", 4) +                    // the same tenant, 'b', three cells
-      std::string("\x00\x01\x01", 3) +                        // slot 0: pending
-      std::string("\x00\x21\x01\x01", 4) +                    // slot 1: delivered
-      std::string("\xc6\x01\x61\x02\x02\x02", 6);             // slot 200: two failures
+      std::string("\x03", 1) +                               // groups
+      std::string("\x03\x01\x03\x21\x01\x01", 6) +           // both NULL; one cell: slot 3, total and settled
+      std::string("\x00\x01t\x00\x01\x02\x21\x01\x01", 9) +  // 't' and '': slot 2
+      std::string(
+          "\x04\x01"
+          "b\x03",
+          4) +                                     // the same tenant, 'b', three cells
+      std::string("\x00\x01\x01", 3) +             // slot 0: pending
+      std::string("\x00\x21\x01\x01", 4) +         // slot 1: delivered
+      std::string("\xc6\x01\x61\x02\x02\x02", 6);  // slot 200: two failures
   EXPECT_EQ(shape, header + std::string(1, '\0'));
   EXPECT_EQ(roll_up(shape, rows), header + body);
 }
@@ -217,7 +221,8 @@ TEST(Rollup, RowsOutsideTheGridLeaveNoTrace) {
 
 TEST(Rollup, OutsideRowsBetweenOthersChangeNothing) {
   std::vector<Row> rows;
-  for (const Timestamp at : {5, 2000, 5, -2000, 6, 7, 1000, 999, -101, -100, 0}) rows.push_back({at, "t", "e", "ok", {}});
+  for (const Timestamp at : {5, 2000, 5, -2000, 6, 7, 1000, 999, -101, -100, 0})
+    rows.push_back({at, "t", "e", "ok", {}});
   EXPECT_EQ(read_cells(roll_up(small_shape(), rows)), model_of(rows, kEdges));
 }
 
@@ -269,8 +274,11 @@ TEST(Rollup, ManyGroupsInAnyOrder) {
   Random random = printed_random();
   std::vector<Row> rows;
   for (int i = 0; i < 20000; ++i) {
-    rows.push_back({static_cast<Timestamp>(below(random, 1000)), "tenant " + std::to_string(below(random, 50)),
-                    "endpoint " + std::to_string(below(random, 400)), "ok", {}});
+    rows.push_back({static_cast<Timestamp>(below(random, 1000)),
+                    "tenant " + std::to_string(below(random, 50)),
+                    "endpoint " + std::to_string(below(random, 400)),
+                    "ok",
+                    {}});
   }
   const std::string flat = roll_up(small_shape(), rows);
   EXPECT_EQ(read_cells(flat), model_of(rows, kEdges));
@@ -365,9 +373,18 @@ TEST(Rollup, CountsBeyondThirtyTwoBits) {
   const std::string shape = empty_rollup(SlotGrid::uniform(0, 10, 2, heap()));
   const std::uint64_t two32 = std::uint64_t{1} << 32;
   const std::vector<std::vector<std::uint64_t>> examples = {
-      {two32 - 1},        {two32},         {two32 + 1},          {two32 - 1, 1},      {two32 - 1, two32 - 1},
-      {1, two32 - 1, 1},  {two32, two32},  {3 * two32 + 7, 5},   {kMaxCount},         {kMaxCount - two32, two32},
-      {kMaxCount - 1, 1}, {1, kMaxCount - 1},
+      {two32 - 1},
+      {two32},
+      {two32 + 1},
+      {two32 - 1, 1},
+      {two32 - 1, two32 - 1},
+      {1, two32 - 1, 1},
+      {two32, two32},
+      {3 * two32 + 7, 5},
+      {kMaxCount},
+      {kMaxCount - two32, two32},
+      {kMaxCount - 1, 1},
+      {1, kMaxCount - 1},
   };
   for (const auto &totals : examples) {
     std::uint64_t sum = 0;

@@ -17,6 +17,8 @@ namespace {
 
 constexpr Timestamp kLeast = std::numeric_limits<Timestamp>::min();
 constexpr Timestamp kMost = std::numeric_limits<Timestamp>::max();
+// A span that fits no signed number.
+constexpr std::uint64_t kAllOfTime = static_cast<std::uint64_t>(kEndOfTime) - static_cast<std::uint64_t>(kFirstTime);
 constexpr std::uint32_t kOutside = SlotGrid::kOutside;
 
 SlotGrid uniform(Timestamp origin, Duration width, std::int64_t count) {
@@ -86,20 +88,20 @@ TEST(SlotGrid, FindsBothSidesOfUniformEdges) {
   expect_found_at_edges(uniform(0, 1, 1));
   expect_found_at_edges(uniform(0, 1, 1000));
   expect_found_at_edges(uniform(-15, 10, 7));
-  expect_found_at_edges(uniform(kLeast, 1, 5));
-  expect_found_at_edges(uniform(kLeast, kMost, 1));
-  expect_found_at_edges(uniform(kMost - 30, 10, 3));
-  expect_found_at_edges(uniform(0, kMost, 1));
-  expect_found_at_edges(uniform(kLeast, kMost / 1024, 1024));
+  expect_found_at_edges(uniform(kFirstTime, 1, 5));
+  expect_found_at_edges(uniform(kFirstTime, kMost, 1));
+  expect_found_at_edges(uniform(kEndOfTime - 30, 10, 3));
+  expect_found_at_edges(uniform(0, kEndOfTime, 1));
+  expect_found_at_edges(uniform(kFirstTime, kMost / 1024, 1024));
   expect_found_at_edges(uniform(-3 * kMinute, 5 * kMinute, SlotGrid::kMaxSlots));
 }
 
 TEST(SlotGrid, FindsBothSidesOfListedEdges) {
   expect_found_at_edges(edges_grid({0, 1}));
   expect_found_at_edges(edges_grid({-7, -6, -1, 0, 1, 100, 101, 5000}));
-  expect_found_at_edges(edges_grid({kLeast, 0, kMost}));
-  expect_found_at_edges(edges_grid({kLeast, kMost}));
-  expect_found_at_edges(edges_grid({kLeast, kLeast + 1, kMost - 1, kMost}));
+  expect_found_at_edges(edges_grid({kFirstTime, 0, kEndOfTime}));
+  expect_found_at_edges(edges_grid({kFirstTime, kEndOfTime}));
+  expect_found_at_edges(edges_grid({kFirstTime, kFirstTime + 1, kEndOfTime - 1, kEndOfTime}));
 }
 
 TEST(SlotGrid, UniformErrors) {
@@ -121,8 +123,12 @@ TEST(SlotGrid, UniformErrors) {
       {0, kMost, 2},
       {1, kMost, 1},
       {kMost, 1, 1},
-      {kMost - 29, 10, 3},
-      {kLeast, kMost / 512, 1 << 20},
+      {kEndOfTime - 29, 10, 3},
+      {kEndOfTime, 1, 1},
+      {0, kMost, 1},
+      {kFirstTime - 1, 1, 1},
+      {kLeast, 1, 1},
+      {kFirstTime, kMost / 512, 1 << 20},
   };
   for (const Example &example : examples) {
     EXPECT_EQ(error_kind([&] { uniform(example.origin, example.width, example.count); }), ErrorKind::kInvalidArgument)
@@ -132,7 +138,16 @@ TEST(SlotGrid, UniformErrors) {
 
 TEST(SlotGrid, ListErrors) {
   const std::vector<std::vector<Timestamp>> examples = {
-      {}, {5}, {5, 5}, {5, 4}, {1, 2, 3, 3}, {1, 3, 2, 4}, {0, kMost, kLeast},
+      {},
+      {5},
+      {5, 5},
+      {5, 4},
+      {1, 2, 3, 3},
+      {1, 3, 2, 4},
+      {0, kMost, kLeast},
+      {kFirstTime - 1, 0},
+      {0, kEndOfTime + 1},
+      {kLeast, kMost},
   };
   for (const auto &edges : examples) {
     EXPECT_EQ(error_kind([&] { edges_grid(edges); }), ErrorKind::kInvalidArgument) << edges.size();
@@ -145,13 +160,13 @@ TEST(SlotGrid, DecodesWhatItEncodes) {
   const std::vector<SlotGrid> grids = {
       uniform(0, 1, 1),
       uniform(-15, 10, 7),
-      uniform(kLeast, kMost, 1),
-      uniform(kMost - 30, 10, 3),
+      uniform(kFirstTime, kMost, 1),
+      uniform(kEndOfTime - 30, 10, 3),
       uniform(0, 1, SlotGrid::kMaxSlots),
       edges_grid({0, 1}),
       edges_grid({-7, -6, 0, 1, 5000}),
-      edges_grid({kLeast, kMost}),
-      edges_grid({kLeast, 0, kMost}),
+      edges_grid({kFirstTime, kEndOfTime}),
+      edges_grid({kFirstTime, 0, kEndOfTime}),
   };
   for (const SlotGrid &grid : grids) {
     const std::string bytes = bytes_of(grid);
@@ -174,23 +189,27 @@ TEST(SlotGrid, DecodesTheLongestList) {
 TEST(SlotGrid, CorruptBytes) {
   const std::uint64_t two63 = std::uint64_t{1} << 63;
   const std::vector<std::string> examples = {
-      forged(10, 0, 0, {}),                                     // no slots
-      forged(10, SlotGrid::kMaxSlots + 1, 0, {}),               // too many
-      forged(10, two63 + 1, 0, {}),                             // far too many
-      forged(two63, 1, kLeast, {}),                             // a width that is no duration
-      forged(static_cast<std::uint64_t>(kMost), 2, 0, {}),      // its span overflows
-      forged(10, 1, kMost - 9, {}),                             // its end overflows
-      forged(0, 0, 0, {}),                                      // a list of one edge
-      forged(0, 2, 0, {1, 0}),                                  // an edge that is repeated
-      forged(0, 2, 0, {1}),                                     // fewer edges than it says
-      forged(0, SlotGrid::kMaxSlots, 0, {1, 1, 1}),             // far fewer
+      forged(10, 0, 0, {}),                                 // no slots
+      forged(10, SlotGrid::kMaxSlots + 1, 0, {}),           // too many
+      forged(10, two63 + 1, 0, {}),                         // far too many
+      forged(two63, 1, kLeast, {}),                         // a width that is no duration
+      forged(static_cast<std::uint64_t>(kMost), 2, 0, {}),  // its span overflows
+      forged(10, 1, kMost - 9, {}),                         // its end overflows
+      forged(0, 0, 0, {}),                                  // a list of one edge
+      forged(0, 2, 0, {1, 0}),                              // an edge that is repeated
+      forged(0, 2, 0, {1}),                                 // fewer edges than it says
+      forged(0, SlotGrid::kMaxSlots, 0, {1, 1, 1}),         // far fewer
       forged(0, two63, 0, {1, 1, 1}),
-      forged(0, 1, 1, {static_cast<std::uint64_t>(kMost)}),     // an edge that overflows
-      forged(0, 1, kLeast, {~std::uint64_t{0}, 1}).substr(0, 3),
-      forged(0, 2, kLeast, {~std::uint64_t{0}, 1}),
+      forged(0, 1, 1, {static_cast<std::uint64_t>(kMost)}),  // an edge that overflows
+      forged(0, 2, kLeast, {~std::uint64_t{0}, 1}),          // likewise
+      forged(0, 1, kFirstTime - 1, {5}),                     // before the first timestamp
+      forged(0, 1, kFirstTime, {kAllOfTime + 1}),            // beyond the last
+      forged(10, 1, kFirstTime - 1, {}),
+      forged(10, 1, kEndOfTime - 9, {}),
   };
   for (std::size_t i = 0; i < examples.size(); ++i) {
     EXPECT_EQ(decode_error(examples[i]), ErrorKind::kCorruptBytes) << "example " << i;
   }
-  EXPECT_EQ(decode_error(forged(0, 1, kLeast, {~std::uint64_t{0}})), std::nullopt);
+  EXPECT_EQ(decode_error(forged(0, 1, kFirstTime, {kAllOfTime})), std::nullopt);
+  EXPECT_EQ(decode_error(forged(10, 1, kEndOfTime - 10, {})), std::nullopt);
 }

@@ -15,8 +15,9 @@ using namespace insights::test;
 namespace {
 
 const Statuses kOwnStatuses = {
-    {"2", StatusClass::kDelivered}, {"OK", StatusClass::kDelivered}, {"", StatusClass::kPending},
-    {"t", StatusClass::kFailed},    {"x\0y", StatusClass::kFailed},  {std::string("x\0y", 3), StatusClass::kDeadLetter},
+    {"2", StatusClass::kDelivered},    {"OK", StatusClass::kDelivered},
+    {"", StatusClass::kPending},       {"t", StatusClass::kFailed},
+    {"x\0y", StatusClass::kFailed},    {std::string("x\0y", 3), StatusClass::kDeadLetter},
     {"other", StatusClass::kUnmapped},
 };
 
@@ -69,7 +70,8 @@ TEST(Status, UsualWordsInAnyCase) {
 TEST(Status, WhatIsNoUsualWord) {
   const StatusMap map(heap());
   for (const auto &[word, status] : usual_words()) {
-    for (const std::string &raw : {word + " ", " " + word, word + "s", word + std::string(1, '\0'), "\xc3\xa9" + word}) {
+    for (const std::string &raw :
+         {word + " ", " " + word, word + "s", word + std::string(1, '\0'), "\xc3\xa9" + word}) {
       EXPECT_EQ(map.classify(raw), StatusClass::kUnmapped) << raw;
     }
   }
@@ -127,7 +129,7 @@ TEST(Status, AValueIsMappedOnce) {
 
 TEST(Status, NamesBothWays) {
   const std::vector<std::pair<const char *, StatusClass>> names = {
-      {"delivered", StatusClass::kDelivered}, {"failed", StatusClass::kFailed},
+      {"delivered", StatusClass::kDelivered},    {"failed", StatusClass::kFailed},
       {"dead_letter", StatusClass::kDeadLetter}, {"pending", StatusClass::kPending},
       {"unmapped", StatusClass::kUnmapped},
   };
@@ -179,9 +181,12 @@ TEST(Status, AnEmptyMapIsOneByte) {
 
 TEST(Status, CorruptMaps) {
   const std::vector<std::string> examples = {
-      forged(1, {{"a", 5}}),           forged(1, {{"a", 255}}),
-      forged(2, {{"a", 0}, {"a", 0}}), forged(2, {{"b", 0}, {"a", 0}}),
-      forged(2, {{"", 0}, {"", 1}}),   forged(2, {{"a", 0}}),
+      forged(1, {{"a", 5}}),
+      forged(1, {{"a", 255}}),
+      forged(2, {{"a", 0}, {"a", 0}}),
+      forged(2, {{"b", 0}, {"a", 0}}),
+      forged(2, {{"", 0}, {"", 1}}),
+      forged(2, {{"a", 0}}),
       forged(~std::uint64_t{0}, {{"a", 0}}),
   };
   for (std::size_t i = 0; i < examples.size(); ++i) {
@@ -190,9 +195,17 @@ TEST(Status, CorruptMaps) {
 }
 
 TEST(StatusCache, AgreesWithTheMap) {
-  std::vector<std::string> raws = {"", "x", std::string(21, 'a'), std::string(22, 'a'), std::string(23, 'a'),
-                                   std::string(255, 'a'), std::string(256, 'a'), std::string(257, 'a'),
-                                   std::string(256 + 22, 'a'), std::string("ok\0", 3), "nope"};
+  std::vector<std::string> raws = {"",
+                                   "x",
+                                   std::string(21, 'a'),
+                                   std::string(22, 'a'),
+                                   std::string(23, 'a'),
+                                   std::string(255, 'a'),
+                                   std::string(256, 'a'),
+                                   std::string(257, 'a'),
+                                   std::string(256 + 22, 'a'),
+                                   std::string("ok\0", 3),
+                                   "nope"};
   for (const auto &[word, status] : usual_words()) {
     raws.push_back(word);
     raws.push_back(upper(word));
