@@ -43,7 +43,9 @@ SELECT pg_describe_object(d.classid, d.objid, 0) AS without_comment
 FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 WHERE e.extname = 'anomaly_insights' AND d.deptype = 'e'
   AND NOT EXISTS (SELECT FROM pg_description c WHERE c.classoid = d.classid AND c.objoid = d.objid AND c.objsubid = 0)
-  AND NOT EXISTS (SELECT FROM pg_shdescription c WHERE c.classoid = d.classid AND c.objoid = d.objid);
+  AND NOT EXISTS (SELECT FROM pg_shdescription c WHERE c.classoid = d.classid AND c.objoid = d.objid)
+  -- row types and array types come by themselves, and are members from PostgreSQL 17 on
+  AND NOT EXISTS (SELECT FROM pg_type t WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid AND (t.typrelid <> 0 OR t.typcategory = 'A'));
 SELECT a.attrelid::regclass AS without_comment, a.attname
 FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 JOIN pg_attribute a ON d.classid = 'pg_class'::regclass AND a.attrelid = d.objid

@@ -43,14 +43,14 @@ SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SET min_parallel_index_scan_size = 0;
-CREATE FUNCTION differences(source text) RETURNS TABLE (reports bigint, json boolean, explained bigint, rollup boolean, merged boolean, grouped boolean) LANGUAGE plpgsql AS $$
+CREATE FUNCTION differences(source text) RETURNS TABLE (reports bigint, counts boolean, explained bigint, rollup boolean, merged boolean, grouped boolean) LANGUAGE plpgsql AS $$
 BEGIN
   CREATE TEMP TABLE now_ AS
     SELECT method, a.* FROM unnest(ARRAY['rate', 'reference']) method,
       LATERAL (SELECT row_number() OVER () AS place, to_jsonb(r) AS incident
                FROM anomalies_current(CASE method WHEN 'rate' THEN interval '5 minutes' ELSE '40 minutes' END, '60 minutes', method, source, as_of => '2025-11-05 14:30:00+00') r) a;
   reports := (SELECT count(*) FROM ((TABLE now_ EXCEPT TABLE serial) UNION ALL (TABLE serial EXCEPT TABLE now_)) v);
-  json := (SELECT anomalies_current_json(source => source, as_of => '2025-11-05 14:30:00+00') #>> '{summary,total_incidents}')::int = (SELECT count(*) FROM serial WHERE method = 'rate');
+  counts := (SELECT anomalies_current_json(source => source, as_of => '2025-11-05 14:30:00+00') #>> '{summary,total_incidents}')::int = (SELECT count(*) FROM serial WHERE method = 'rate');
   explained := (SELECT count(*) FROM anomalies_explain('t3', '/e3', source => source, as_of => '2025-11-05 14:30:00+00')
                 WHERE (item, value) IN (('recent_count', (SELECT incident ->> 'recent_count' FROM serial s WHERE s.method = 'rate' AND incident ->> 'endpoint' = '/e3' AND incident ->> 'tenant_id' = 't3')), ('spike_detected', 'yes')));
   EXECUTE format('SELECT (SELECT delivery_rollup_agg(delivery_rollup_shape(''2025-11-05 13:00:00+00'', ''5 minutes'', 20), created_at, tenant_id, endpoint, status, triage_label) FROM %I)::text
