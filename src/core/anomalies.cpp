@@ -148,7 +148,7 @@ Fleet find_rate_anomalies(RollupReader &reader, const Detection &detection, Poll
   RollupReader::Group group;
   while (reader.next_group(group)) {
     poll.tick();
-    const RateCounts counts = read_rate_counts(reader, detection);
+    const RateCounts counts = read_rate_counts(reader, detection, poll);
     const RateJudgement judgement = judge_rate(counts, detection, Fleet());
     survey.add(group.tenant, counts, judgement.silence);
     if (judgement.any()) candidates.push_back({group, counts});
@@ -167,7 +167,8 @@ void find_reference_anomalies(RollupReader &reader, Poll &poll, std::pmr::vector
   RollupReader::Group group;
   while (reader.next_group(group)) {
     poll.tick();
-    if (const auto anomaly = reference_anomaly(group, read_reference_counts(reader))) anomalies.push_back(*anomaly);
+    if (const auto anomaly = reference_anomaly(group, read_reference_counts(reader, poll)))
+      anomalies.push_back(*anomaly);
   }
 }
 

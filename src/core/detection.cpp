@@ -78,7 +78,7 @@ std::pmr::vector<Timestamp> detection_edges(const Detection &detection, std::pmr
   return edges;
 }
 
-RateCounts read_rate_counts(RollupReader &reader, const Detection &detection) {
+RateCounts read_rate_counts(RollupReader &reader, const Detection &detection, Poll &poll) {
   RateCounts counts;
   const auto blocks = static_cast<std::uint32_t>(detection.blocks());
   const bool twelve = detection.blocks() >= kBlocksForTwelve;
@@ -95,6 +95,7 @@ RateCounts read_rate_counts(RollupReader &reader, const Detection &detection) {
 
   RollupReader::Cell cell;
   while (reader.next_cell(cell)) {
+    poll.tick();
     const std::uint64_t total = cell.tally[Counter::kTotal];
     const std::uint64_t settled = cell.tally[Counter::kSettled];
     const std::uint64_t failed = cell.tally[Counter::kFailures];
@@ -126,10 +127,11 @@ RateCounts read_rate_counts(RollupReader &reader, const Detection &detection) {
   return counts;
 }
 
-ReferenceCounts read_reference_counts(RollupReader &reader) {
+ReferenceCounts read_reference_counts(RollupReader &reader, Poll &poll) {
   ReferenceCounts counts;
   RollupReader::Cell cell;
   while (reader.next_cell(cell)) {
+    poll.tick();
     (cell.slot == 0 ? counts.baseline : counts.recent) += cell.tally[Counter::kTotal];
     (cell.slot == 0 ? counts.baseline_failures : counts.recent_failures) += cell.tally[Counter::kReferenceFailures];
   }

@@ -44,11 +44,11 @@ std::pmr::vector<Timestamp> detection_edges(const Detection &detection, std::pmr
 CounterSet detection_counters(Method method);
 
 // The counts of one group, read from its cells.
-RateCounts read_rate_counts(RollupReader &reader, const Detection &detection);
+RateCounts read_rate_counts(RollupReader &reader, const Detection &detection, Poll &poll);
 
 struct ReferenceCounts {
   std::uint64_t recent = 0, baseline = 0, recent_failures = 0, baseline_failures = 0;
 };
-ReferenceCounts read_reference_counts(RollupReader &reader);
+ReferenceCounts read_reference_counts(RollupReader &reader, Poll &poll);
 
 }  // namespace insights

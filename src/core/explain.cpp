@@ -156,7 +156,7 @@ void explain_rate(Lines &lines, RollupReader &reader, const Detection &detection
   RollupReader::Group group;
   while (reader.next_group(group)) {
     poll.tick();
-    const RateCounts counts = read_rate_counts(reader, detection);
+    const RateCounts counts = read_rate_counts(reader, detection, poll);
     survey.add(group.tenant, counts, judge_rate(counts, detection, Fleet()).silence);
     if (is_key(group, tenant, endpoint)) found = {true, counts};
   }
@@ -178,7 +178,7 @@ void explain_reference(Lines &lines, RollupReader &reader, Text tenant, Text end
   RollupReader::Group group;
   while (reader.next_group(group)) {
     poll.tick();
-    if (is_key(group, tenant, endpoint)) found = {true, read_reference_counts(reader)};
+    if (is_key(group, tenant, endpoint)) found = {true, read_reference_counts(reader, poll)};
   }
   const ReferenceCounts &counts = found.counts;
   const auto verdict =

@@ -208,16 +208,25 @@ void Rollup::note_slot(Record &record, std::uint32_t slot) {
 
 // The log's cells by group and slot; those of the group with ordinal g begin at first[g]. The groups are sorted by
 // counting, the slots of a group, which are mostly in order already, by comparing.
-Rollup::Cells Rollup::cells_by_group(std::pmr::vector<std::uint32_t> &first) const {
+Rollup::Cells Rollup::cells_by_group(std::pmr::vector<std::uint32_t> &first, Poll &poll) const {
   if (log_.size() > UINT32_MAX) throw Error(ErrorKind::kLimit, "too many slots in one report", "Take a coarser step.");
   first.assign(offsets_.size() + 1, 0);
-  log_.for_each([&](const CellLog::Cell &cell) { ++first[cell.ordinal + 1]; });
+  log_.for_each([&](const CellLog::Cell &cell) {
+    poll.tick();
+    ++first[cell.ordinal + 1];
+  });
   std::partial_sum(first.begin(), first.end(), first.begin());
   std::pmr::vector<std::uint32_t> next(first, memory_);
   Cells cells(log_.size(), memory_);
-  log_.for_each([&](const CellLog::Cell &cell) { cells[next[cell.ordinal]++] = &cell; });
+  log_.for_each([&](const CellLog::Cell &cell) {
+    poll.tick();
+    cells[next[cell.ordinal]++] = &cell;
+  });
 
-  const auto by_slot = [](const CellLog::Cell *a, const CellLog::Cell *b) { return a->slot() < b->slot(); };
+  const auto by_slot = [&poll](const CellLog::Cell *a, const CellLog::Cell *b) {
+    poll.tick();
+    return a->slot() < b->slot();
+  };
   for (std::size_t group = 0; group < offsets_.size(); ++group) {
     const auto begin = cells.begin() + first[group];
     const auto end = cells.begin() + first[group + 1];
@@ -229,7 +238,8 @@ Rollup::Cells Rollup::cells_by_group(std::pmr::vector<std::uint32_t> &first) con
 // Makes one cell of those of a slot.
 void Rollup::compact() {
   std::pmr::vector<std::uint32_t> first(memory_);
-  const Cells cells = cells_by_group(first);
+  Poll never;  // a row at a time has nobody to ask
+  const Cells cells = cells_by_group(first, never);
   CellLog compacted(counters_, memory_);
   for (auto at = cells.data(); at != cells.data() + cells.size();) {
     const CellLog::Cell *cell = *at;
@@ -295,7 +305,7 @@ void Rollup::encode(ByteWriter &out, Poll &poll) {
     leave_slot(record_at(offset));
   }
   std::pmr::vector<std::uint32_t> first(memory_);
-  const Cells cells = cells_by_group(first);
+  const Cells cells = cells_by_group(first, poll);
 
   out.reserve(records_.size() * sizeof(std::uint32_t) + cells.size() * 6);  // a guess, on the high side
   out.put_bytes({shape_bytes_.data(), shape_bytes_.size() - 1});

@@ -94,7 +94,7 @@ class Rollup {
 
   // Cells of the log, sorted by group and slot.
   using Cells = std::pmr::vector<const CellLog::Cell *>;
-  Cells cells_by_group(std::pmr::vector<std::uint32_t> &first) const;
+  Cells cells_by_group(std::pmr::vector<std::uint32_t> &first, Poll &poll) const;
   void compact();
 
   std::pmr::vector<std::uint32_t> groups_by_key(Poll &poll);

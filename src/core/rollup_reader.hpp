@@ -12,7 +12,7 @@
 
 namespace insights {
 
-// No counter may be larger, so that sums of many cannot overflow.
+// No counter may be larger: a double still holds it exactly, and the sum of any that are real cannot overflow.
 constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
 
 // Streams the groups of a rollup in the order of tenant and endpoint (NULL first, then by bytes), each with its cells

@@ -17,10 +17,10 @@ class SlotGrid {
   static constexpr std::uint32_t kMaxSlots = 1U << 20;
   static constexpr std::uint32_t kOutside = ~0U;
 
-  // Errors: kInvalidArgument where width or count is not positive, count is over kMaxSlots, or an edge overflows.
+  // Errors: kInvalidArgument where width or count is not positive, count is over kMaxSlots, or an edge is no timestamp.
   static SlotGrid uniform(Timestamp origin, Duration width, std::int64_t count, std::pmr::memory_resource *memory);
 
-  // At least two edges, strictly increasing; else kInvalidArgument.
+  // At least two edges, all of them timestamps, strictly increasing; else kInvalidArgument.
   static SlotGrid from_edges(const Timestamp *edges, std::size_t count, std::pmr::memory_resource *memory);
 
   std::uint32_t slot_count() const { return count_; }

@@ -173,10 +173,11 @@ void expect_counts_as_brute_force(const Detection &detection, std::mt19937_64 &r
   }
   const std::string flat = roll_up(shape_of(detection), rows);
   RollupReader reader(flat, heap());
+  Poll poll;
   RollupReader::Group group;
   while (reader.next_group(group)) {
     SCOPED_TRACE(std::string(group.endpoint));
-    expect_same(read_rate_counts(reader, detection), expected.at(std::string(group.endpoint)).counts());
+    expect_same(read_rate_counts(reader, detection, poll), expected.at(std::string(group.endpoint)).counts());
   }
 }
 
@@ -376,9 +377,10 @@ TEST(ReadRateCounts, OneRowInEachSlot) {
       expected.add(row);
       const std::string flat = roll_up(shape_of(detection), {row});
       RollupReader reader(flat, heap());
+      Poll poll;
       RollupReader::Group group;
       ASSERT_TRUE(reader.next_group(group));
-      expect_same(read_rate_counts(reader, detection), expected.counts());
+      expect_same(read_rate_counts(reader, detection, poll), expected.counts());
     }
   }
 }
@@ -399,9 +401,10 @@ TEST(ReadReferenceCounts, BothWindows) {
   put(kNow + 1, 100, "failed", {});
   const std::string flat = roll_up(shape_of(detection), rows);
   RollupReader reader(flat, heap());
+  Poll poll;
   RollupReader::Group group;
   ASSERT_TRUE(reader.next_group(group));
-  const ReferenceCounts counts = read_reference_counts(reader);
+  const ReferenceCounts counts = read_reference_counts(reader, poll);
   EXPECT_EQ(counts.baseline, 7U);
   EXPECT_EQ(counts.baseline_failures, 3U);
   EXPECT_EQ(counts.recent, 56U);
