@@ -33,7 +33,7 @@ REVOKE ALL ON FUNCTION @extschema@.delivery_source_register(regclass, text, json
 CREATE FUNCTION @extschema@.delivery_source_drop(name text DEFAULT 'default')
 RETURNS void
 AS 'MODULE_PATHNAME', 'ai_source_drop' LANGUAGE C VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp;
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.delivery_source_drop(text) IS
   'forgets a source of deliveries; the relation stays as it is';
 REVOKE ALL ON FUNCTION @extschema@.delivery_source_drop(text) FROM PUBLIC;
@@ -41,7 +41,7 @@ REVOKE ALL ON FUNCTION @extschema@.delivery_source_drop(text) FROM PUBLIC;
 CREATE FUNCTION @extschema@.delivery_source_check(name text DEFAULT NULL)
 RETURNS TABLE ("check" text, level text, detail text, hint text, source text)
 AS 'MODULE_PATHNAME', 'ai_source_check' LANGUAGE C VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp;
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.delivery_source_check(text) IS
   'what to know of a source (all for NULL) before relying on it: level ok, info, warning or error';
 
@@ -146,7 +146,7 @@ RETURNS TABLE (
   expected_count double precision, expected_failures double precision, score double precision,
   window_used interval, scope text)
 AS 'MODULE_PATHNAME', 'ai_anomalies_current' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
-SET search_path = pg_catalog, pg_temp;
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.anomalies_current(interval, interval, text, text, text, timestamptz) IS
   'what is wrong at as_of: spikes, failure clusters and silence by tenant and endpoint, gravest first';
 
@@ -155,7 +155,7 @@ CREATE FUNCTION @extschema@.anomalies_current_json(
   source text DEFAULT NULL, tenant text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ai_anomalies_current_json' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000
-SET search_path = pg_catalog, pg_temp;
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.anomalies_current_json(interval, interval, text, text, text, timestamptz) IS
   'the same as the JSON of GET /anomalies/current';
 
@@ -165,6 +165,6 @@ CREATE FUNCTION @extschema@.anomalies_explain(
   source text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
 RETURNS TABLE (part text, item text, value text, meaning text)
 AS 'MODULE_PATHNAME', 'ai_anomalies_explain' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 40
-SET search_path = pg_catalog, pg_temp;
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.anomalies_explain(text, text, interval, interval, text, text, timestamptz) IS
   'every input of the verdict on one tenant and endpoint (NULL means the missing one), and the reason for it';

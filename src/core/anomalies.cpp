@@ -184,8 +184,14 @@ std::pmr::vector<Anomaly> find_anomalies(std::string_view flat, const Detection 
   } else {
     find_reference_anomalies(reader, poll, anomalies);
   }
-  std::sort(anomalies.begin(), anomalies.end(), graver);
-  for (Anomaly &anomaly : anomalies) anomaly.message = write_message(anomaly, fleet, unicode, memory);
+  std::sort(anomalies.begin(), anomalies.end(), [&poll](const Anomaly &a, const Anomaly &b) {
+    poll.tick();
+    return graver(a, b);
+  });
+  for (Anomaly &anomaly : anomalies) {
+    poll.tick();
+    anomaly.message = write_message(anomaly, fleet, unicode, memory);
+  }
   return anomalies;
 }
 

@@ -10,6 +10,9 @@ namespace {
 
 using nlohmann::json;
 
+// An array's elements may take up to 256 MB in a JSONB.
+constexpr std::size_t kLongestJsonb = (std::size_t{1} << 28) - (std::size_t{1} << 20);
+
 constexpr std::int64_t kUnixSeconds2000 = 946684800;
 
 json text_or_null(Text text) { return is_null(text) ? json(nullptr) : json(std::string(text)); }
@@ -20,6 +23,9 @@ json number_or_null(const std::optional<double> &number) { return number ? json(
 json in_minutes(Duration duration) {
   return duration % kMinute == 0 ? json(duration / kMinute) : json(static_cast<double>(duration) / kMinute);
 }
+
+// Bytes that are no UTF-8 become U+FFFD.
+std::string to_text(const json &value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 json incident(const Anomaly &anomaly, const std::string &detected_at) {
   json object = {
@@ -55,23 +61,30 @@ std::string iso_time(Timestamp time) {
   return text;
 }
 
-std::string anomalies_json(const Anomaly *anomalies, std::size_t count, const Detection &detection) {
+void write_anomalies_json(const Anomaly *anomalies, std::size_t count, const Detection &detection, ByteWriter &out,
+                          Poll &poll) {
   const std::string detected_at = iso_time(detection.as_of);
-  json incidents = json::array();
   std::size_t critical = 0;
+  out.put_bytes("{\"incidents\": [");
   for (std::size_t i = 0; i < count; ++i) {
-    incidents.push_back(incident(anomalies[i], detected_at));
+    poll.tick();
     critical += anomalies[i].critical() ? 1 : 0;
+    if (i > 0) out.put_bytes(", ");
+    out.put_bytes(to_text(incident(anomalies[i], detected_at)));
+    if (out.written().size() > kLongestJsonb) {
+      throw Error(ErrorKind::kLimit, "a report of " + std::to_string(count) + " incidents is too long for a JSONB",
+                  "Give a tenant, or take the rows of anomalies_current().");
+    }
   }
-  const json report = {
-      {"incidents", std::move(incidents)},
+  const json rest = {
       {"summary",
        {{"total_incidents", count}, {"critical_incidents", critical}, {"warning_incidents", count - critical}}},
       {"window_minutes", in_minutes(detection.recent)},
       {"baseline_minutes", in_minutes(detection.baseline)},
       {"detected_at", detected_at},
   };
-  return report.dump(-1, ' ', false, json::error_handler_t::replace);
+  out.put_bytes("], ");
+  out.put_bytes(to_text(rest).substr(1));  // the members go on
 }
 
 }  // namespace insights

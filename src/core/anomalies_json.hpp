@@ -4,6 +4,8 @@
 #include <string>
 
 #include "anomalies.hpp"
+#include "bytes.hpp"
+#include "poll.hpp"
 
 namespace insights {
 
@@ -11,7 +13,10 @@ namespace insights {
 // the original does not know of its clients know neither, but for one key: an incident that is a silence says so in
 // `silence_detected`. All texts must be UTF-8; bytes that are not become U+FFFD.
 // With method `reference` a missing tenant or endpoint is 'unknown', by way of the rollup's keys.
-std::string anomalies_json(const Anomaly *anomalies, std::size_t count, const Detection &detection);
+// Written incident by incident, so that a report of very many can be stopped and takes the writer's memory only.
+// Error kLimit where the text is too long for a JSONB.
+void write_anomalies_json(const Anomaly *anomalies, std::size_t count, const Detection &detection, ByteWriter &out,
+                          Poll &poll);
 
 // "2025-11-05T14:30:00Z": whole seconds, rounded down.
 std::string iso_time(Timestamp time);

@@ -48,11 +48,7 @@ class Lines {
   const char *part_ = "";
 };
 
-std::string minutes(Duration duration) {
-  std::string text = python_repr(round2(static_cast<double>(duration) / kMinute));
-  if (text.size() > 2 && text.compare(text.size() - 2, 2, ".0") == 0) text.erase(text.size() - 2);
-  return text + " min";
-}
+std::string minutes(Duration duration) { return short_number(static_cast<double>(duration) / kMinute) + " min"; }
 
 std::string window_name(int window, const Detection &detection) {
   constexpr int kFifths[kRateWindows] = {1, 5, 15, 60};

@@ -7,11 +7,12 @@
 
 namespace insights {
 
-// Folds the 128-bit product of two words: every bit of either reaches every bit of the result.
+// Folds the 128-bit product of two words: every bit of either reaches every bit of the result. The words are added
+// again, so that a factor of 0 does not wipe out the other.
 inline std::uint64_t fold_multiply(std::uint64_t a, std::uint64_t b) noexcept {
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64) ^ a ^ b;
 }
 
 constexpr std::uint64_t kHashA = 0x9e3779b97f4a7c15U;  // 2^64 / golden ratio
@@ -19,7 +20,8 @@ constexpr std::uint64_t kHashB = 0xd1b54a32d192ed03U;  // odd, about half of its
 
 inline std::uint64_t hash_word(std::uint64_t word) noexcept { return fold_multiply(word ^ kHashA, kHashB); }
 
-inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) noexcept {
+// `secret` keeps others from choosing bytes that collide.
+inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed, std::uint64_t secret) noexcept {
   const auto load = [](const char *at, std::size_t size) {
     std::uint64_t word = 0;
     std::memcpy(&word, at, size);
@@ -28,7 +30,7 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) noex
   const char *at = bytes.data();
   std::size_t left = bytes.size();
   std::uint64_t hash = seed ^ kHashA;
-  for (; left > 16; at += 16, left -= 16) hash = fold_multiply(load(at, 8) ^ kHashB, load(at + 8, 8) ^ hash);
+  for (; left > 16; at += 16, left -= 16) hash = fold_multiply(load(at, 8) ^ secret, load(at + 8, 8) ^ hash);
   // The last 1 to 16 bytes, by words that may overlap.
   std::uint64_t low = 0;
   std::uint64_t high = 0;
@@ -43,7 +45,7 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) noex
     high = (static_cast<std::uint64_t>(static_cast<unsigned char>(at[left / 2])) << 8) |
            static_cast<unsigned char>(at[left - 1]);
   }
-  return fold_multiply(low ^ kHashB, high ^ hash);
+  return fold_multiply(low ^ secret, high ^ hash);
 }
 
 // Whether n bytes are the same. Keys and statuses are short, so this beats the call of memcmp.

@@ -16,10 +16,8 @@ std::string times_normal(const std::optional<double> &multiplier) {
 }
 
 std::string minutes(Duration window) {
-  const double count = round2(static_cast<double>(window) / kMinute);
-  std::string text = python_repr(count);
-  if (text.size() > 2 && text.compare(text.size() - 2, 2, ".0") == 0) text.erase(text.size() - 2);
-  return text + (text == "1" ? " minute" : " minutes");
+  const std::string count = short_number(static_cast<double>(window) / kMinute);
+  return count + (count == "1" ? " minute" : " minutes");
 }
 
 void append(std::string &out, Text text, const char *if_null) {

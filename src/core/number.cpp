@@ -38,4 +38,10 @@ std::string python_repr(double value) {
   return text;
 }
 
+std::string short_number(double value) {
+  std::string text = python_repr(round2(value));
+  if (text.size() > 2 && text.compare(text.size() - 2, 2, ".0") == 0) text.erase(text.size() - 2);
+  return text;
+}
+
 }  // namespace insights

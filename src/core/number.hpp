@@ -12,4 +12,7 @@ double round2(double value);
 // ("12.0", "57.5", "1e+16").
 std::string python_repr(double value);
 
+// A number with up to 2 decimals, without a point where it is whole: "5", "12.5".
+std::string short_number(double value);
+
 }  // namespace insights

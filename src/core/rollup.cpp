@@ -1,6 +1,7 @@
 #include "rollup.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <numeric>
 
@@ -13,11 +14,18 @@ namespace {
 // A log shorter than this is not worth compacting.
 constexpr std::size_t kSmallLog = 4096;
 
-std::uint64_t hash_key(Text tenant, Text endpoint) noexcept {
+std::uint64_t hash_key(Text tenant, Text endpoint, std::uint64_t secret) noexcept {
   // The lengths keep ("a", "bc") from ("ab", "c"), and all ones keep NULL from the empty text.
   const std::uint64_t tenant_size = is_null(tenant) ? ~std::uint64_t{0} : tenant.size();
   const std::uint64_t endpoint_size = is_null(endpoint) ? ~std::uint64_t{0} : endpoint.size();
-  return hash_bytes(endpoint, hash_bytes(tenant, tenant_size) + endpoint_size);
+  return hash_bytes(endpoint, hash_bytes(tenant, tenant_size, secret) + endpoint_size, secret);
+}
+
+// Endpoints are the customers' input, and who knows the hash can choose them to collide. So it depends on where the
+// rollup lies in memory, and when it was made.
+std::uint64_t make_secret(const void *rollup) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  return hash_word(hash_word(reinterpret_cast<std::uintptr_t>(rollup)) ^ static_cast<std::uint64_t>(now));
 }
 
 Shape decode_empty(std::string_view flat, std::pmr::memory_resource *memory) {
@@ -68,6 +76,7 @@ Rollup::Rollup(std::string_view flat, std::uint64_t max_groups, std::pmr::memory
       shape_bytes_(flat.begin(), flat.end(), memory),
       shape_(decode_empty(flat, memory)),
       counters_(static_cast<std::size_t>(__builtin_popcount(shape_.counters))),
+      secret_(make_secret(this)),
       table_(64, 0, memory),
       records_(memory),
       offsets_(memory),
@@ -125,7 +134,7 @@ bool Rollup::has_key(Record &record, Text tenant, Text endpoint) {
 }
 
 Rollup::Record &Rollup::find_or_add(Text tenant, Text endpoint) {
-  const std::uint64_t hash = hash_key(tenant, endpoint);
+  const std::uint64_t hash = hash_key(tenant, endpoint, secret_);
   const std::size_t mask = table_.size() - 1;
   for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
     const std::uint64_t entry = table_[at];
@@ -174,7 +183,7 @@ void Rollup::grow_table() {
   table_.assign(table_.size() * 2, 0);
   for (const std::uint32_t offset : offsets_) {
     Record &record = record_at(offset);
-    enter_in_table(hash_key(tenant_of(record), endpoint_of(record)), offset);
+    enter_in_table(hash_key(tenant_of(record), endpoint_of(record), secret_), offset);
   }
 }
 
@@ -182,7 +191,8 @@ void Rollup::grow_table() {
 void Rollup::enter_slot(Record &record, std::uint32_t slot) {
   leave_slot(record);
   record.slot = slot;
-  note_slot(record, slot);
+  Poll never;  // between two rows PostgreSQL looks for interrupts itself
+  note_slot(record, slot, never);
 }
 
 // Moves the counters of the current slot to the log.
@@ -196,14 +206,14 @@ void Rollup::leave_slot(Record &record) {
 }
 
 // To be told of every slot that gets a cell.
-void Rollup::note_slot(Record &record, std::uint32_t slot) {
+void Rollup::note_slot(Record &record, std::uint32_t slot, Poll &poll) {
   if (slot >= record.next_slot) {
     record.next_slot = slot + 1;
     return;
   }
   ++late_cells_;
   // Half of the log may be second cells of their slots.
-  if (late_cells_ > kSmallLog && late_cells_ * 2 > log_.size()) compact();
+  if (late_cells_ > kSmallLog && late_cells_ * 2 > log_.size()) compact(poll);
 }
 
 // The log's cells by group and slot; those of the group with ordinal g begin at first[g]. The groups are sorted by
@@ -236,10 +246,9 @@ Rollup::Cells Rollup::cells_by_group(std::pmr::vector<std::uint32_t> &first, Pol
 }
 
 // Makes one cell of those of a slot.
-void Rollup::compact() {
+void Rollup::compact(Poll &poll) {
   std::pmr::vector<std::uint32_t> first(memory_);
-  Poll never;  // a row at a time has nobody to ask
-  const Cells cells = cells_by_group(first, never);
+  const Cells cells = cells_by_group(first, poll);
   CellLog compacted(counters_, memory_);
   for (auto at = cells.data(); at != cells.data() + cells.size();) {
     const CellLog::Cell *cell = *at;
@@ -267,7 +276,7 @@ void Rollup::merge(std::string_view flat, Poll &poll) {
       for (CounterSet set = shape_.counters; set != 0; set &= set - 1) {
         counts[i++] = cell.tally.counts[static_cast<std::size_t>(__builtin_ctz(set))];
       }
-      note_slot(record, cell.slot);
+      note_slot(record, cell.slot, poll);
       log_.append(record.ordinal, cell.slot, counts.data());
     }
   }

@@ -90,12 +90,12 @@ class Rollup {
 
   void enter_slot(Record &record, std::uint32_t slot);
   void leave_slot(Record &record);
-  void note_slot(Record &record, std::uint32_t slot);
+  void note_slot(Record &record, std::uint32_t slot, Poll &poll);
 
   // Cells of the log, sorted by group and slot.
   using Cells = std::pmr::vector<const CellLog::Cell *>;
   Cells cells_by_group(std::pmr::vector<std::uint32_t> &first, Poll &poll) const;
-  void compact();
+  void compact(Poll &poll);
 
   std::pmr::vector<std::uint32_t> groups_by_key(Poll &poll);
   void encode_group(ByteWriter &out, Record &record, Record *previous);
@@ -107,6 +107,7 @@ class Rollup {
   std::pmr::vector<char> shape_bytes_;  // of the empty rollup
   Shape shape_;
   std::size_t counters_;  // how many are kept
+  std::uint64_t secret_;  // of the hash
   StatusCache statuses_;
 
   // For each status class, without and with a label that says failure: which counters of a cell to raise.

@@ -42,9 +42,7 @@ SlotGrid SlotGrid::from_edges(const Timestamp *edges, std::size_t count, std::pm
 std::uint32_t SlotGrid::find(Timestamp time) const {
   if (time < edge(0) || time >= edge(count_)) return kOutside;
   if (width_ > 0) {
-    // The span may be over 2^63.
-    const auto offset = static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(origin_);
-    return static_cast<std::uint32_t>(offset / static_cast<std::uint64_t>(width_));
+    return static_cast<std::uint32_t>((time - origin_) / width_);
   }
   const auto after = std::upper_bound(edges_.begin(), edges_.end(), time);
   return static_cast<std::uint32_t>(after - edges_.begin() - 1);

@@ -67,6 +67,10 @@ void StatusMap::add(std::string_view value, StatusClass status) {
   if (at < entries_.size() && raw(entries_[at]) == value) {
     throw Error(ErrorKind::kInvalidArgument, "status \"" + std::string(value) + "\" is mapped twice");
   }
+  if (entries_.size() == kMaxStatuses) {
+    throw Error(ErrorKind::kLimit, "more than " + std::to_string(kMaxStatuses) + " statuses are mapped",
+                "Map status to an expression that gives fewer.");
+  }
   const std::size_t offset = bytes_.size();
   bytes_.insert(bytes_.end(), value.begin(), value.end());
   entries_.insert(entries_.begin() + static_cast<std::ptrdiff_t>(at), Entry{offset, value.size(), status});
@@ -90,7 +94,7 @@ void StatusMap::encode(ByteWriter &out) const {
 StatusMap StatusMap::decode(ByteReader &in, std::pmr::memory_resource *memory) {
   StatusMap map(memory);
   const std::uint64_t count = in.varint();
-  if (count > in.remaining()) ByteReader::corrupt("it ends too early");
+  if (count > kMaxStatuses) ByteReader::corrupt("it has too many statuses");
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::string_view value = in.text();
     const std::uint8_t status = in.byte();

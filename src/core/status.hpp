@@ -29,9 +29,11 @@ bool label_says_failure(Text label) noexcept;
 // of the field in any case.
 class StatusMap {
  public:
+  static constexpr std::size_t kMaxStatuses = 1000;
+
   explicit StatusMap(std::pmr::memory_resource *memory) : entries_(memory), bytes_(memory) {}
 
-  // Adds a raw value. Errors: kInvalidArgument where it is there already.
+  // Adds a raw value. Errors: kInvalidArgument where it is there already, kLimit beyond kMaxStatuses.
   void add(std::string_view raw, StatusClass status);
 
   // kUnmapped for NULL and for a value that the map does not know.

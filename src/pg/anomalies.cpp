@@ -13,6 +13,8 @@
 extern "C" {
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
+#include "catalog/namespace.h"
+#include "replication/walreceiver.h"
 }
 
 namespace insights::pg {
@@ -29,7 +31,13 @@ struct Evaluation {
   ScanResult scan;
 };
 
-bool replays_behind() { return RecoveryInProgress() && GetCurrentTimestamp() - GetLatestXTime() > kReplayLag; }
+// The time of the last commit says nothing while the primary is idle, so a standby that has replayed all that it
+// received from a primary that it is connected to is not behind.
+bool replays_behind() {
+  if (!RecoveryInProgress()) return false;
+  if (WalRcvStreaming() && GetWalRcvFlushRecPtr(nullptr, nullptr) <= GetXLogReplayRecPtr(nullptr)) return false;
+  return GetCurrentTimestamp() - GetLatestXTime() > kReplayLag;
+}
 
 Detection plan(FunctionCallInfo fcinfo, int recent, int baseline, int method, int as_of) {
   const Method chosen = method_by_name(text_or_null(fcinfo, method));
@@ -138,18 +146,38 @@ void put_anomaly(ReturnSetInfo *result, const Anomaly &anomaly, const Detection 
   row.store(result);
 }
 
-// The text in UTF-8, which JSON is made of; bytes that the encoding does not know are left for the writer to replace.
+// The text in UTF-8, which JSON is made of. A byte that has no equivalent becomes "?": one such endpoint must not take
+// the report from everybody.
 Text to_utf8(Text text) {
-  if (is_null(text) || GetDatabaseEncoding() == PG_SQL_ASCII) return text;
-  const char *utf8 = pg_server_to_any(text.data(), static_cast<int>(text.size()), PG_UTF8);
-  return utf8 == text.data() ? text : Text(utf8, std::strlen(utf8));
+  const int encoding = GetDatabaseEncoding();
+  if (is_null(text) || encoding == PG_UTF8 || encoding == PG_SQL_ASCII) return text;
+  const Oid conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+  if (!OidIsValid(conversion)) return text;  // what is no UTF-8 is left for the writer to replace
+  const Size size = text.size() * MAX_CONVERSION_GROWTH + 1;
+  auto *utf8 = static_cast<unsigned char *>(palloc(size));
+  auto *from = reinterpret_cast<unsigned char *>(const_cast<char *>(text.data()));
+  int left = static_cast<int>(text.size());
+  Size written = 0;
+  while (left > 0) {
+    const int converted = pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8, from, left, utf8 + written,
+                                                        static_cast<int>(size - written), true);
+    written += std::strlen(reinterpret_cast<char *>(utf8 + written));
+    from += converted;
+    left -= converted;
+    if (left == 0) break;
+    utf8[written++] = '?';
+    const int broken = Min(pg_encoding_mblen(encoding, reinterpret_cast<char *>(from)), left);
+    from += broken;
+    left -= broken;
+  }
+  return {reinterpret_cast<char *>(utf8), written};
 }
 
 // nlohmann's text to a datum of JSONB, through its input function: so no version of PostgreSQL's JSONB code matters.
 Datum to_jsonb(std::string_view utf8) {
   const char *json = utf8.data();
   if (GetDatabaseEncoding() != PG_SQL_ASCII) {
-    json = pg_any_to_server(utf8.data(), static_cast<int>(utf8.size()), PG_UTF8);
+    json = pg_any_to_server(json, static_cast<int>(std::strlen(json)), PG_UTF8);
   }
   return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
 }
@@ -158,10 +186,11 @@ Datum to_jsonb(std::string_view utf8) {
 std::string_view write_json(const Anomaly *anomalies, std::size_t count, const Detection &detection) {
   ContextMemory *memory = current_memory();
   return guarded([&] {
-    const std::string json = anomalies_json(anomalies, count, detection);
-    char *copy = static_cast<char *>(memory->allocate(json.size() + 1, 1));
-    std::memcpy(copy, json.c_str(), json.size() + 1);
-    return std::string_view(copy, json.size());
+    InterruptPoll poll;
+    auto *out = make_in<ByteWriter>(memory, memory);
+    write_anomalies_json(anomalies, count, detection, *out, poll);
+    out->put_byte(0);
+    return out->written();
   });
 }
 
@@ -180,7 +209,15 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_current) {
   SPI_connect();
   const Evaluation evaluation =
       evaluate(detection, extension_schema(fcinfo), text_or_null(fcinfo, 3), text_or_null(fcinfo, 4));
-  for (const Anomaly &anomaly : *find(evaluation)) put_anomaly(result, anomaly, evaluation.detection);
+  const std::pmr::vector<Anomaly> *anomalies = find(evaluation);
+  MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "anomalies row", ALLOCSET_SMALL_SIZES);
+  MemoryContext spi = MemoryContextSwitchTo(row_context);
+  for (const Anomaly &anomaly : *anomalies) {
+    CHECK_FOR_INTERRUPTS();
+    put_anomaly(result, anomaly, evaluation.detection);
+    MemoryContextReset(row_context);
+  }
+  MemoryContextSwitchTo(spi);
   SPI_finish();
   return static_cast<Datum>(0);
 }
@@ -194,6 +231,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_current_json) {
       evaluate(detection, extension_schema(fcinfo), text_or_null(fcinfo, 3), text_or_null(fcinfo, 4));
   std::pmr::vector<Anomaly> *anomalies = find(evaluation);
   for (Anomaly &anomaly : *anomalies) {
+    CHECK_FOR_INTERRUPTS();
     anomaly.tenant = to_utf8(anomaly.tenant);
     anomaly.endpoint = to_utf8(anomaly.endpoint);
     anomaly.message = to_utf8(anomaly.message);

@@ -19,7 +19,7 @@ int sqlstate_of(ErrorKind kind) {
   return ERRCODE_INTERNAL_ERROR;
 }
 
-// Copies as much as fits; a character that the end would cut is taken off by raise().
+// Copies as much as fits; raise() takes off a character that the end cut.
 template <std::size_t size>
 void copy(char (&to)[size], const char *from) noexcept {
   std::strncpy(to, from, size - 1);
@@ -27,7 +27,10 @@ void copy(char (&to)[size], const char *from) noexcept {
 }
 
 // Cuts a broken character off the end of a text that was cut to its buffer.
-void clip(char *text) { text[pg_mbcliplen(text, static_cast<int>(std::strlen(text)), INT_MAX)] = '\0'; }
+void clip(char *text) {
+  const int length = static_cast<int>(std::strlen(text));
+  text[pg_mbcliplen(text, length, length)] = '\0';
+}
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 //   in
 //     a memory context (make_in_context), and C++ work is done by functions that call no PostgreSQL function that
 //     raises;
+//   - nothing may throw through a PG_TRY: C++ work inside one is guarded() there and then;
 //   - where the core must call back (interrupts), call_postgres() turns the raised error into a C++ exception, which
 //   the
 //     guard raises again as the same error.

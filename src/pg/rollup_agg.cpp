@@ -28,17 +28,20 @@ std::string_view shape_bytes(std::string_view flat) {
   return out->written();
 }
 
-// The state to change: the expanded object that this aggregate made before, or a new one with what `flat` holds. A
-// state comes flat from another process, and from whoever calls the function by hand.
-ExpandedRollup *expand(Datum state, MemoryContext context) {
-  if (ExpandedRollup *expanded = writable_rollup(state)) return expanded;
-  const std::string_view flat = bytes_of(PG_DETOAST_DATUM(state));
+ExpandedRollup *expand(std::string_view flat, MemoryContext context) {
   ExpandedRollup *expanded = new_expanded_rollup(shape_bytes(flat), context);
   guarded([&] {
     InterruptPoll poll;
     expanded->rollup->merge(flat, poll);
   });
   return expanded;
+}
+
+// The state to change: the expanded object that this aggregate made before, or a new one with what the state holds. It
+// comes flat from another process, and from whoever calls the function by hand.
+ExpandedRollup *writable_state(Datum state, MemoryContext context) {
+  if (ExpandedRollup *expanded = writable_rollup(state)) return expanded;
+  return expand(bytes_of(PG_DETOAST_DATUM_PACKED(state)), context);
 }
 
 // Most texts of a row lie in it as they are, and need no call to be fetched.
@@ -68,7 +71,7 @@ void check_shape(FunctionCallInfo fcinfo, ExpandedRollup *state, std::string_vie
 // The state of the first row.
 ExpandedRollup *first_state(FunctionCallInfo fcinfo) {
   MemoryContext context = aggregate_context(fcinfo, "delivery_rollup_add");
-  if (!PG_ARGISNULL(0)) return expand(PG_GETARG_DATUM(0), context);
+  if (!PG_ARGISNULL(0)) return writable_state(PG_GETARG_DATUM(0), context);
   if (PG_ARGISNULL(1)) {
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the shape of a delivery_rollup must not be NULL"),
                     errhint("Make one with delivery_rollup_shape().")));
@@ -108,11 +111,11 @@ ANOMALY_INSIGHTS_FUNCTION(ai_rollup_merge) {
   MemoryContext context = aggregate_context(fcinfo, "delivery_rollup_combine");
   if (PG_ARGISNULL(1)) {
     if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-    return expand(PG_GETARG_DATUM(0), context)->datum();
+    return writable_state(PG_GETARG_DATUM(0), context)->datum();
   }
   const std::string_view flat = bytes_of(PG_GETARG_VARLENA_PP(1));
-  if (PG_ARGISNULL(0)) return expand(PointerGetDatum(PG_GETARG_VARLENA_PP(1)), context)->datum();
-  ExpandedRollup *state = expand(PG_GETARG_DATUM(0), context);
+  if (PG_ARGISNULL(0)) return expand(flat, context)->datum();
+  ExpandedRollup *state = writable_state(PG_GETARG_DATUM(0), context);
   guarded([&] {
     InterruptPoll poll;
     state->rollup->merge(flat, poll);

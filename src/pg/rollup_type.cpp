@@ -5,7 +5,6 @@
 #include "settings.hpp"
 
 extern "C" {
-#include "access/detoast.h"
 #include "libpq/pqformat.h"
 }
 
@@ -46,27 +45,22 @@ void flatten_into(ExpandedObjectHeader *header, void *result, Size allocated_siz
   expanded->forget_flat();
 }
 
-const ExpandedObjectMethods kMethods = {flat_size, flatten_into};
-
 // A rollup is only as good as its texts, and those must be valid in this database.
 void validate(std::string_view bytes) {
   ContextMemory *memory = current_memory();
   const char *broken = nullptr;
   guarded([&] {
     InterruptPoll poll;
-    validate_rollup(bytes, poll, memory);
     RollupReader reader(bytes, memory);
-    if (reader.shape().encoding != GetDatabaseEncoding()) {
-      broken = "its texts are in another encoding";
-      return;
-    }
-    RollupReader::Group group;
+    if (reader.shape().encoding != GetDatabaseEncoding()) broken = "its texts are in another encoding";
     const auto valid = [](Text text) {
       return is_null(text) || pg_verify_mbstr(GetDatabaseEncoding(), text.data(), static_cast<int>(text.size()), true);
     };
-    while (reader.next_group(group)) {
-      poll.tick();
+    RollupReader::Group group;
+    RollupReader::Cell cell;
+    while (broken == nullptr && reader.next_group(group)) {
       if (!valid(group.tenant) || !valid(group.endpoint)) broken = "a text is not valid in the database's encoding";
+      while (reader.next_cell(cell)) poll.tick();
     }
   });
   if (broken == nullptr) return;
@@ -76,18 +70,12 @@ void validate(std::string_view bytes) {
 
 }  // namespace
 
-ExpandedRollup *writable_rollup(Datum datum) {
-  if (!VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum))) return nullptr;
-  varatt_expanded pointer;
-  VARATT_EXTERNAL_GET_POINTER(pointer, DatumGetPointer(datum));  // DatumGetEOHP without the call: every row comes here
-  ExpandedObjectHeader *header = pointer.eohptr;
-  return header->eoh_methods == &kMethods ? reinterpret_cast<ExpandedRollup *>(header) : nullptr;
-}
+const ExpandedObjectMethods kRollupMethods = {flat_size, flatten_into};
 
 ExpandedRollup *new_expanded_rollup(std::string_view shape_bytes, MemoryContext parent) {
   MemoryContext context = AllocSetContextCreate(parent, "delivery_rollup", ALLOCSET_START_SMALL_SIZES);
   auto *expanded = static_cast<ExpandedRollup *>(MemoryContextAllocZero(context, sizeof(ExpandedRollup)));
-  EOH_init_header(&expanded->header, &kMethods, context);
+  EOH_init_header(&expanded->header, &kRollupMethods, context);
   expanded->memory = new (MemoryContextAlloc(context, sizeof(ContextMemory))) ContextMemory(context);
   expanded->rollup = make_in<Rollup>(expanded->memory, shape_bytes, static_cast<std::uint64_t>(max_groups),
                                      static_cast<std::pmr::memory_resource *>(expanded->memory));

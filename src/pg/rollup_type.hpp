@@ -6,6 +6,10 @@
 #include "memory.hpp"
 #include "pg.hpp"
 
+extern "C" {
+#include "access/detoast.h"
+}
+
 namespace insights::pg {
 
 // A rollup under construction. It lives, with all that it owns, in a memory context of its own.
@@ -27,8 +31,17 @@ struct ExpandedRollup {
   }
 };
 
-// The expanded object behind a datum that is a read-write pointer to one of ours, else null.
-ExpandedRollup *writable_rollup(Datum datum);
+extern const ExpandedObjectMethods kRollupMethods;
+
+// The expanded object behind a datum that is a read-write pointer to one of ours, else null. Every row comes here, so
+// it does what DatumGetEOHP does without the call.
+inline ExpandedRollup *writable_rollup(Datum datum) {
+  if (!VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum))) return nullptr;
+  varatt_expanded pointer;
+  VARATT_EXTERNAL_GET_POINTER(pointer, DatumGetPointer(datum));
+  ExpandedObjectHeader *header = pointer.eohptr;
+  return header->eoh_methods == &kRollupMethods ? reinterpret_cast<ExpandedRollup *>(header) : nullptr;
+}
 
 // A new expanded rollup, empty, of the shape in `shape_bytes`, in a context under `parent`. Raises.
 ExpandedRollup *new_expanded_rollup(std::string_view shape_bytes, MemoryContext parent);

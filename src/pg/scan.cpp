@@ -67,8 +67,6 @@ Oid rollup_type(Oid schema) {
   return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("delivery_rollup"), ObjectIdGetDatum(schema));
 }
 
-Datum make_rollup_datum(std::string_view bytes) { return PointerGetDatum(make_flat(bytes)); }
-
 char *rollup_query(const ScanRequest &request) {
   const Source &source = *request.source;
   const char *created_at = source.field(Field::kCreatedAt);
@@ -126,7 +124,8 @@ ScanResult scan_rollup(const ScanRequest &request) {
 
   const Oid time_type = local ? TIMESTAMPOID : TIMESTAMPTZOID;
   Oid types[] = {rollup_type(request.schema), time_type, time_type};
-  const Datum values[] = {make_rollup_datum(request.shape), TimestampTzGetDatum(after), TimestampTzGetDatum(until)};
+  const Datum values[] = {PointerGetDatum(make_flat(request.shape)), TimestampTzGetDatum(after),
+                          TimestampTzGetDatum(until)};
 
   ErrorContextCallback context = {error_context_stack, add_context, const_cast<Source *>(request.source)};
   error_context_stack = &context;

@@ -25,9 +25,6 @@ struct ScanResult {
 // The OID of type delivery_rollup.
 Oid rollup_type(Oid schema);
 
-// A datum of it, from its bytes.
-Datum make_rollup_datum(std::string_view bytes);
-
 // The SQL of the inner query; $1 is the shape, $2 and $3 the bounds.
 char *rollup_query(const ScanRequest &request);
 

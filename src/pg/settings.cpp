@@ -50,8 +50,6 @@ RatePolicy rate_policy() {
   return policy;
 }
 
-const char *sensitivity_name() { return kSensitivities[sensitivity].name; }
-
 Method method_by_name(const char *name) {
   if (name == nullptr) return static_cast<Method>(default_method);
   for (const config_enum_entry *entry = kMethods; entry->name != nullptr; ++entry) {

@@ -16,9 +16,6 @@ extern int debug_fault;     // a DebugFault
 // The policy of the current anomaly_insights.sensitivity.
 RatePolicy rate_policy();
 
-// "strict", "normal" or "sensitive".
-const char *sensitivity_name();
-
 // The method that is called `name`; the default one for NULL. Raises 22023 for any other.
 Method method_by_name(const char *name);
 

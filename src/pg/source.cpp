@@ -95,12 +95,17 @@ const char *field_name(Field field) { return kFieldNames[static_cast<int>(field)
 
 Oid extension_schema(FunctionCallInfo fcinfo) { return get_func_namespace(fcinfo->flinfo->fn_oid); }
 
-List *all_sources(Oid schema) {
+Oid sources_table(Oid schema) {
   const Oid table = get_relname_relid("delivery_sources", schema);
   if (!OidIsValid(table)) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table delivery_sources of anomaly_insights is missing"),
                     errhint("Create the extension again.")));
   }
+  return table;
+}
+
+List *all_sources(Oid schema) {
+  const Oid table = sources_table(schema);
   List *sources = NIL;
   Relation relation = table_open(table, AccessShareLock);
   Snapshot snapshot = RegisterSnapshot(GetActiveSnapshot());
@@ -115,22 +120,27 @@ List *all_sources(Oid schema) {
   return sources;
 }
 
-Source *find_source_if_exists(Oid schema, const char *name) {
+namespace {
+
+Source *find_by_name(const List *sources, const char *name) {
   const ListCell *cell = nullptr;
-  foreach (cell, all_sources(schema)) {
+  foreach (cell, sources) {
     auto *source = static_cast<Source *>(lfirst(cell));
     if (std::strcmp(source->name, name) == 0) return source;
   }
   return nullptr;
 }
 
+}  // namespace
+
+Source *find_source_if_exists(Oid schema, const char *name) { return find_by_name(all_sources(schema), name); }
+
 Source *find_source(Oid schema, const char *name) {
-  if (name != nullptr) {
-    if (Source *source = find_source_if_exists(schema, name)) return source;
-  }
-  List *sources = all_sources(schema);
+  const List *sources = all_sources(schema);
   if (name == nullptr && list_length(sources) == 1) return static_cast<Source *>(linitial(sources));
-  no_such_source(schema, name, sources);
+  Source *source = name == nullptr ? nullptr : find_by_name(sources, name);
+  if (source == nullptr) no_such_source(schema, name, sources);
+  return source;
 }
 
 Oid source_relation(const Source *source) {

@@ -72,9 +72,13 @@ void check_index(Report *report, const Source *source, Relation relation) {
     report->add(source->name, "index", "ok", psprintf("an index begins with %s", created_at));
     return;
   }
-  report->add(source->name, "index", "warning",
-              psprintf("no index begins with %s, so every report reads the whole table", created_at),
-              psprintf("CREATE INDEX CONCURRENTLY ON %s ((%s));", source->relation, created_at));
+  // A partitioned table takes no index concurrently.
+  const bool partitioned = kind == RELKIND_PARTITIONED_TABLE;
+  report->add(
+      source->name, "index", "warning",
+      psprintf("no index begins with %s, so every report reads the whole table%s", created_at,
+               partitioned ? ", or all of each partition that it needs" : ""),
+      psprintf("CREATE INDEX %sON %s ((%s));", partitioned ? "" : "CONCURRENTLY ", source->relation, created_at));
 }
 
 void check_time(Report *report, const Source *source, Relation relation) {
@@ -189,39 +193,14 @@ void check_mapping(Report *report, const Source *source, Oid schema) {
   }
 }
 
-// Runs the queries of a check, and makes an error of it a finding. The subtransaction undoes what the error left.
-void check_queries(Report *report, const Source *source, Oid schema) {
-  MemoryContext context = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
-  const char *volatile check = "mapping";  // what is being checked
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
-    check_mapping(report, source, schema);
-    check_types(report, source);
-    check = "statuses";
-    check_statuses(report, source);
-    ReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-  }
-  PG_CATCH();
-  {
-    MemoryContextSwitchTo(context);
-    ErrorData *error = CopyErrorData();
-    FlushErrorState();
-    RollbackAndReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
-    report->add(source->name, check, "error", error->message,
-                error->hint != nullptr ? error->hint : "Register the source again.");
-  }
-  PG_END_TRY();
+// What may be mended by registering the source again.
+bool is_of_the_mapping(int sqlstate) {
+  return sqlstate == ERRCODE_UNDEFINED_COLUMN || sqlstate == ERRCODE_UNDEFINED_FUNCTION ||
+         sqlstate == ERRCODE_UNDEFINED_TABLE || sqlstate == ERRCODE_UNDEFINED_OBJECT ||
+         sqlstate == ERRCODE_DATATYPE_MISMATCH;
 }
 
-void check_source(Report *report, const Source *source, Oid schema) {
+void check_source(Report *report, const Source *source, Oid schema, const char *volatile *check) {
   const Oid oid = source_relation(source);
   Relation relation = OidIsValid(oid) ? try_relation_open(oid, AccessShareLock) : nullptr;
   if (relation == nullptr) {
@@ -235,8 +214,47 @@ void check_source(Report *report, const Source *source, Oid schema) {
   check_owner(report, source, oid);
   check_time(report, source, relation);
   check_index(report, source, relation);
-  check_queries(report, source, schema);
+  *check = "mapping";
+  check_mapping(report, source, schema);
+  check_types(report, source);
+  *check = "statuses";
+  check_statuses(report, source);
   relation_close(relation, AccessShareLock);
+}
+
+// Checks a source, and makes an error of it a finding. The subtransaction undoes what the error left, so that the other
+// sources are checked too. Guarded within PG_TRY, since an exception must not skip its end.
+void check_in_subtransaction(Report *report, const Source *source, Oid schema) {
+  MemoryContext context = CurrentMemoryContext;
+  ResourceOwner owner = CurrentResourceOwner;
+  const char *volatile check = "relation";  // what is being checked
+  BeginInternalSubTransaction(nullptr);
+  MemoryContextSwitchTo(context);
+  PG_TRY();
+  {
+    guarded([&] { check_source(report, source, schema, &check); });
+    ReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+  }
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(context);
+    ErrorData *error = CopyErrorData();
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+    const int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+    // A cancel, a shutdown, a lack of memory or a bug is nothing to report of a source.
+    if (category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_INSUFFICIENT_RESOURCES ||
+        category == ERRCODE_INTERNAL_ERROR) {
+      ReThrowError(error);
+    }
+    const char *hint = is_of_the_mapping(error->sqlerrcode) ? "Register the source again." : error->hint;
+    report->add(source->name, check, "error", error->message, hint);
+  }
+  PG_END_TRY();
 }
 
 }  // namespace
@@ -256,7 +274,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_check) {
   List *sources = name == nullptr ? all_sources(schema) : list_make1(find_source(schema, name));
   Report report(result);
   const ListCell *cell = nullptr;
-  foreach (cell, sources) check_source(&report, static_cast<Source *>(lfirst(cell)), schema);
+  foreach (cell, sources) check_in_subtransaction(&report, static_cast<Source *>(lfirst(cell)), schema);
   SPI_finish();
   return static_cast<Datum>(0);
 }

@@ -56,13 +56,15 @@ void check_contents(const ParseState *state, Node *expression) {
   if (state->p_hasAggs) refuse("an aggregate");
   if (state->p_hasWindowFuncs) refuse("a window function");
   if (state->p_hasTargetSRFs) refuse("a set-returning function");
-  if (contain_volatile_functions(expression)) refuse("a volatile function");
+  // Planned, since only the planner puts in the defaults of a function's arguments.
+  Expr *planned = expression_planner(static_cast<Expr *>(copyObjectImpl(expression)));
+  if (contain_volatile_functions(reinterpret_cast<Node *>(planned))) refuse("a volatile function");
   if (has_whole_row(expression, nullptr)) refuse("a whole row");
 }
 
 char *deparse(Relation relation, Node *expression) {
   // Under an empty search_path every name that is not of pg_catalog comes out qualified.
-  const int level = pin_search_path("");
+  const int level = pin_settings("");
   List *context = deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation));
   char *sql = deparse_expression(expression, context, false, false);
   AtEOXact_GUC(true, level);
@@ -114,9 +116,14 @@ MappedExpression map(Relation relation, const char *field, const char *text, boo
 
 }  // namespace
 
-int pin_search_path(const char *path) {
+int pin_settings(const char *search_path) {
   const int level = NewGUCNestLevel();
-  (void)set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+  const char *const settings[][2] = {{"search_path", search_path},          {"DateStyle", "ISO"},
+                                     {"IntervalStyle", "postgres"},         {"extra_float_digits", "3"},
+                                     {"standard_conforming_strings", "on"}, {"quote_all_identifiers", "off"}};
+  for (const auto &setting : settings) {
+    (void)set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+  }
   return level;
 }
 

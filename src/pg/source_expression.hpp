@@ -9,8 +9,9 @@ extern "C" {
 
 namespace insights::pg {
 
-// Sets search_path until AtEOXact_GUC(true, <what this returns>) or an error.
-int pin_search_path(const char *path);
+// Sets search_path, and all settings that change how expressions are written and read, until
+// AtEOXact_GUC(true, <what this returns>) or an error.
+int pin_settings(const char *search_path);
 
 // One expression over one relation.
 struct MappedExpression {

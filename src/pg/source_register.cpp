@@ -2,6 +2,7 @@
 #include "arguments.hpp"
 #include "guard.hpp"
 #include "local_time.hpp"
+#include "rollup_type.hpp"
 #include "scan.hpp"
 #include "source.hpp"
 #include "source_expression.hpp"
@@ -15,6 +16,7 @@ extern "C" {
 #include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 }
 
 namespace insights::pg {
@@ -255,7 +257,7 @@ void try_query(const Source *source, Oid schema) {
   const char *query = psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request));
   const Oid time_type = source->time_zone != nullptr ? TIMESTAMPOID : TIMESTAMPTZOID;
   Oid types[] = {rollup_type(schema), time_type, time_type};
-  Datum values[] = {make_rollup_datum(request.shape), TimestampTzGetDatum(0), TimestampTzGetDatum(0)};
+  Datum values[] = {PointerGetDatum(make_flat(request.shape)), TimestampTzGetDatum(0), TimestampTzGetDatum(0)};
   SPI_execute_with_args(query, lengthof(types), types, values, nullptr, true, 0);
 }
 
@@ -269,11 +271,20 @@ void check_ownership(const Source *source, Oid table_owner) {
            errdetail("It was registered by \"%s\".", source->owner)));
 }
 
-Oid sources_owner(Oid schema) {
-  Relation table = relation_open(get_relname_relid("delivery_sources", schema), AccessShareLock);
+// Keeps others from changing sources until the end of the transaction; readers go on. Returns the table's owner.
+Oid lock_sources(Oid schema) {
+  Relation table = relation_open(sources_table(schema), ShareRowExclusiveLock);
   const Oid owner = table->rd_rel->relowner;
-  relation_close(table, AccessShareLock);
+  relation_close(table, NoLock);
   return owner;
+}
+
+// The source as it is now, whatever the statement's snapshot saw before the lock. Null where there is none.
+Source *find_latest_source(Oid schema, const char *name) {
+  PushActiveSnapshot(GetLatestSnapshot());
+  Source *source = find_source_if_exists(schema, name);
+  PopActiveSnapshot();
+  return source;
 }
 
 // Runs one statement on delivery_sources as the owner of that table, who alone may write to it; the right to register
@@ -297,9 +308,9 @@ char *source_name_argument(FunctionCallInfo fcinfo, int number) {
 }
 
 void store_source(const Source &source, Datum mapping, Oid schema) {
-  const Oid owner = sources_owner(schema);
+  const Oid owner = lock_sources(schema);
   const char *source_owner = source.owner;
-  if (const Source *existing = find_source_if_exists(schema, source.name)) {
+  if (const Source *existing = find_latest_source(schema, source.name)) {
     check_ownership(existing, owner);
     // As CREATE OR REPLACE does: whoever acts for the owner does not become the owner.
     if (OidIsValid(get_role_oid(existing->owner, true))) source_owner = existing->owner;
@@ -357,7 +368,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
   const Datum mapping = resolved_mapping(source, statuses);
   MemoryContextSwitchTo(spi);
   // From here on as reports run: names of the caller's search_path are resolved by now.
-  const int level = pin_search_path("pg_catalog, pg_temp");
+  const int level = pin_settings("pg_catalog, pg_temp");
   try_query(&source, schema);
   store_source(source, mapping, schema);
   AtEOXact_GUC(true, level);
@@ -369,8 +380,10 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
 // delivery_source_drop(name)
 ANOMALY_INSIGHTS_FUNCTION(ai_source_drop) {
   const Oid schema = extension_schema(fcinfo);
-  const Source *source = find_source(schema, source_name_argument(fcinfo, 0));
-  const Oid owner = sources_owner(schema);
+  const char *wanted = source_name_argument(fcinfo, 0);
+  const Oid owner = lock_sources(schema);
+  const Source *source = find_latest_source(schema, wanted);
+  if (source == nullptr) source = find_source(schema, wanted);  // says that there is none
   check_ownership(source, owner);
   Oid type = TEXTOID;
   Datum name = CStringGetTextDatum(source->name);

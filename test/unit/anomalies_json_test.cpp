@@ -16,6 +16,13 @@ using nlohmann::json;
 
 namespace {
 
+std::string anomalies_json(const Anomaly *anomalies, std::size_t count, const Detection &of) {
+  Poll poll;
+  ByteWriter out(heap());
+  write_anomalies_json(anomalies, count, of, out, poll);
+  return std::string(out.written());
+}
+
 const std::set<std::string> kIncidentKeys = {
     "tenant_id",         "endpoint",           "severity",
     "recent_count",      "baseline_count",     "recent_failures",

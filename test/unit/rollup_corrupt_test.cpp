@@ -381,7 +381,7 @@ TEST(RollupCorrupt, HugeSizesAskForNothing) {
         {"endpoint", Forgery(1).flags(0).text("a").number(size).text("x"), "too early"},
         {"cells", Forgery(1).key("a", "x").number(size).cell(0, 1, {1}), "too early"},
         {"edges", std::string(edges.written()), ""},
-        {"statuses", std::string(statuses.written()), "too early"},
+        {"statuses", std::string(statuses.written()), "too many statuses"},
     });
   }
 }
