@@ -4,10 +4,12 @@
 #include "rollup_type.hpp"
 
 extern "C" {
+#include "catalog/pg_operator.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 }
 
 namespace insights::pg {
@@ -19,14 +21,32 @@ void append_key(StringInfo query, const char *expression, bool missing_is_unknow
   appendStringInfo(query, missing_is_unknown ? ", coalesce(%s, 'unknown')" : ", %s", value);
 }
 
+Oid operator_namespace(Oid operator_oid) {
+  HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator_oid));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator %u", operator_oid);
+  const Oid schema = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple))->oprnamespace;
+  ReleaseSysCache(tuple);
+  return schema;
+}
+
 void append_tenant(StringInfo query, const ScanRequest &request) {
   const char *tenant_id = request.source->field(Field::kTenantId);
   if (request.missing_is_unknown && std::strcmp(request.tenant, "unknown") == 0) {
     appendStringInfo(query, " AND coalesce((%s)::text, 'unknown') = 'unknown'", tenant_id);
     return;
   }
-  // A literal takes the type of what it is compared with, be it uuid or integer, and so finds an index on it.
-  appendStringInfo(query, " AND (%s) = %s", tenant_id, quote_literal_cstr(request.tenant));
+  // By the equality of the type's own operator class, which no search_path chooses. The literal takes the type of what
+  // it is compared with, be it uuid or integer, and so finds an index on it.
+  const Oid type = expression_type(request.source, tenant_id);
+  const Oid equality = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+  if (!OidIsValid(equality)) {
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("tenants of type %s cannot be compared", format_type_be(type)),
+             errhint("Map tenant_id to an expression of another type, such as text.")));
+  }
+  appendStringInfo(query, " AND (%s) OPERATOR(%s.%s) %s", tenant_id,
+                   quote_identifier(get_namespace_name(operator_namespace(equality))), get_opname(equality),
+                   quote_literal_cstr(request.tenant));
 }
 
 // Row-level security shows in the rewritten query: the relation carries its policies.
@@ -65,6 +85,15 @@ std::string_view fetch_rollup(const ScanRequest &request) {
 
 Oid rollup_type(Oid schema) {
   return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("delivery_rollup"), ObjectIdGetDatum(schema));
+}
+
+Oid expression_type(const Source *source, const char *expression) {
+  SPIPlanPtr plan = SPI_prepare(psprintf("SELECT %s FROM %s", expression, source->relation), 0, nullptr);
+  if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+  const auto *planned = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(plan)));
+  const Oid type = getBaseType(TupleDescAttr(planned->resultDesc, 0)->atttypid);
+  SPI_freeplan(plan);
+  return type;
 }
 
 char *rollup_query(const ScanRequest &request) {

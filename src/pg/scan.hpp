@@ -25,6 +25,9 @@ struct ScanResult {
 // The OID of type delivery_rollup.
 Oid rollup_type(Oid schema);
 
+// The type of an expression over the source's relation, below its domains. Between SPI_connect and SPI_finish.
+Oid expression_type(const Source *source, const char *expression);
+
 // The SQL of the inner query; $1 is the shape, $2 and $3 the bounds.
 char *rollup_query(const ScanRequest &request);
 

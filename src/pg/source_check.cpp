@@ -12,7 +12,6 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
-#include "utils/plancache.h"
 #include "utils/rel.h"
 }
 
@@ -107,11 +106,7 @@ void check_types(Report *report, const Source *source) {
   initStringInfo(&converted);
   for (const Field key : kKeys) {
     if (source->field(key) == nullptr) continue;
-    SPIPlanPtr plan = SPI_prepare(psprintf("SELECT %s FROM %s", source->field(key), source->relation), 0, nullptr);
-    if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-    const auto *planned = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(plan)));
-    const Oid type = getBaseType(TupleDescAttr(planned->resultDesc, 0)->atttypid);
-    SPI_freeplan(plan);
+    const Oid type = expression_type(source, source->field(key));
     if (type == TEXTOID || type == VARCHAROID) continue;
     appendStringInfo(&converted, "%s%s is %s", converted.len > 0 ? ", " : "", field_name(key), format_type_be(type));
   }

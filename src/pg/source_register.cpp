@@ -12,6 +12,7 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "parser/parse_coerce.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/json.h"
@@ -273,6 +274,7 @@ void check_ownership(const Source *source, Oid table_owner) {
 
 // Keeps others from changing sources until the end of the transaction; readers go on. Returns the table's owner.
 Oid lock_sources(Oid schema) {
+  PreventCommandDuringRecovery("a change of delivery sources");
   Relation table = relation_open(sources_table(schema), ShareRowExclusiveLock);
   const Oid owner = table->rd_rel->relowner;
   relation_close(table, NoLock);
