@@ -1,0 +1,113 @@
+# What the TAP tests share: a server with the extension, generated deliveries, and errors as SQLSTATE and message.
+package Insights;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use File::Basename qw(dirname);
+use JSON::PP ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(start_node generate error_of fails_with answers force_parallel background_error NOON);
+
+# Where generated deliveries end: the same rows in each run, so the same answers.
+use constant NOON => '2026-01-15 12:00:00+00';
+
+# A server whose database postgres is UTF8 and has the extension. It does not come back from a crash by itself, so a
+# backend that crashes ends the test.
+sub start_node
+{
+	my ($name, $conf, %init) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C' ], %init);
+	$node->append_conf('postgresql.conf', $_)
+	  foreach (
+		'autovacuum = off',
+		"timezone = 'UTC'",
+		'max_worker_processes = 16',
+		'shared_buffers = 128MB',
+		$conf // ''
+	  );
+	$node->start;
+	$node->safe_psql('postgres', 'CREATE EXTENSION anomaly_insights');
+	return $node;
+}
+
+# The table deliveries of bench/generate.sql; variables as there.
+sub generate
+{
+	my ($node, $database, %variables) = @_;
+	%variables = (until => NOON, %variables);
+	system_or_bail(
+		'psql', '-X', '-q', '-d',
+		$node->connstr($database),
+		(map { ('-v', "$_=$variables{$_}") } sort keys %variables),
+		'-f', dirname(__FILE__) . '/../../bench/generate.sql'
+	);
+	return;
+}
+
+# SQLSTATE and the whole message (with detail, hint, context) of the first error of the statements, or nothing.
+sub error_of
+{
+	my ($node, $database, $sql, %params) = @_;
+	my $stderr = '';
+	$node->psql(
+		$database, "\\set VERBOSITY verbose\n$sql",
+		stdout => \my $stdout,
+		stderr => \$stderr,
+		on_error_stop => 1,
+		%params
+	);
+	return $stderr =~ /(?:ERROR|FATAL):  (\w{5}): (.*)/s ? ($1, $2) : ();
+}
+
+# The same for a session that stays open.
+sub background_error
+{
+	my ($session, $sql) = @_;
+	$session->{stderr} = '';
+	my $stdout = $session->query("\\set VERBOSITY verbose\n$sql");
+	my $stderr = $session->{stderr};
+	$session->{stderr} = '';
+	return $stderr =~ /(?:ERROR|FATAL):  (\w{5}): (.*)/s ? ($1, $2) : ('', $stdout);
+}
+
+sub fails_with
+{
+	my ($node, $database, $sql, $state, $message, $name, %params) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($found, $text) = error_of($node, $database, $sql, %params);
+	return is($found, $state, $name) && like($text, $message, "$name: its message");
+}
+
+# What both methods say, as rows and as JSON, in one text to compare.
+sub answers
+{
+	my ($node, $database, $arguments, %params) = @_;
+	my $settings = $params{settings} // '';
+	return $node->safe_psql(
+		$database,
+		join(
+			'',
+			$settings,
+			map {
+				"SELECT to_jsonb(a) FROM anomalies_current($arguments, method => '$_') AS a;
+				 SELECT anomalies_current_json($arguments, method => '$_');"
+			} qw(rate reference)
+		),
+		($params{connstr} ? (connstr => $params{connstr}) : ())
+	);
+}
+
+# The setting that makes every plan parallel that may be.
+sub force_parallel
+{
+	my ($node, $value) = @_;
+	return ($node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode') . " = $value";
+}
+
+1;
