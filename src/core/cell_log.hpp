@@ -42,7 +42,10 @@ class CellLog {
     }
   }
 
-  void append(std::uint32_t ordinal, std::uint32_t slot, const std::uint64_t *counts);
+  void append(std::uint32_t ordinal, std::uint32_t slot, const std::uint64_t *counts) {
+    if (append_halves(ordinal, slot, counts, 0) != 0) append_halves(ordinal, slot | kHighHalf, counts, 32);
+  }
+
   void clear() noexcept;
   void swap(CellLog &other) noexcept;
 
@@ -51,11 +54,31 @@ class CellLog {
   static constexpr std::size_t kChunk = 2048;           // cells in a chunk
 
   std::size_t words() const { return 2 + counters_; }
-  void append_halves(std::uint32_t ordinal, std::uint32_t slot_and_half, const std::uint64_t *counts, int shift);
-  std::uint32_t *add_cell();
+  std::size_t chunk_bytes() const { return kChunk * words() * sizeof(std::uint32_t); }
+
+  // Appends a cell of 32 bits of each count; returns the bits above them, of all counts together.
+  std::uint64_t append_halves(std::uint32_t ordinal, std::uint32_t slot_and_half, const std::uint64_t *counts,
+                              int shift) {
+    if (next_ == end_) add_chunk();
+    std::uint32_t *cell = next_;
+    next_ += words();
+    ++size_;
+    cell[0] = ordinal;
+    cell[1] = slot_and_half;
+    std::uint64_t all = 0;
+    for (std::size_t i = 0; i < counters_; ++i) {
+      all |= counts[i] >> shift;
+      cell[2 + i] = static_cast<std::uint32_t>(counts[i] >> shift);
+    }
+    return all >> 32;
+  }
+
+  void add_chunk();
 
   std::size_t counters_;
   std::size_t size_ = 0;
+  std::uint32_t *next_ = nullptr;  // where the next cell goes in the last chunk
+  std::uint32_t *end_ = nullptr;
   std::pmr::vector<std::uint32_t *> chunks_;
 };
 
