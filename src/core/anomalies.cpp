@@ -1,7 +1,6 @@
 #include "anomalies.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "message.hpp"
 #include "number.hpp"

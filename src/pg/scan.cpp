@@ -96,6 +96,17 @@ Oid expression_type(const Source *source, const char *expression) {
   return type;
 }
 
+ScanRequest trial_request(const Source *source, Oid schema) {
+  SlotSpec slots;
+  slots.width = kMinute;
+  slots.slots = 1;
+  ScanRequest request = {};
+  request.source = source;
+  request.schema = schema;
+  request.shape = make_shape(slots, source->statuses, kRateCounters);
+  return request;
+}
+
 char *rollup_query(const ScanRequest &request) {
   const Source &source = *request.source;
   const char *created_at = source.field(Field::kCreatedAt);

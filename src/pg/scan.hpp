@@ -28,6 +28,9 @@ Oid rollup_type(Oid schema);
 // The type of an expression over the source's relation, below its domains. Between SPI_connect and SPI_finish.
 Oid expression_type(const Source *source, const char *expression);
 
+// A request that is only prepared or started, to see whether the source can be scanned: any shape will do.
+ScanRequest trial_request(const Source *source, Oid schema);
+
 // The SQL of the inner query; $1 is the shape, $2 and $3 the bounds.
 char *rollup_query(const ScanRequest &request);
 

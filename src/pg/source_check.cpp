@@ -171,13 +171,7 @@ void check_statuses(Report *report, const Source *source) {
 
 // Plans the inner query of a report, which finds out whether the mapping still fits.
 void check_mapping(Report *report, const Source *source, Oid schema) {
-  SlotSpec slots;
-  slots.width = kMinute;
-  slots.slots = 1;
-  ScanRequest request = {};
-  request.source = source;
-  request.schema = schema;
-  request.shape = make_shape(slots, source->statuses, kRateCounters);
+  const ScanRequest request = trial_request(source, schema);
   SPIPlanPtr plan = prepare_rollup_query(request);
   report->add(source->name, "mapping", "ok", "all of its columns and functions are there");
   if (hides_rows(plan)) {

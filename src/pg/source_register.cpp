@@ -248,13 +248,7 @@ Datum resolved_mapping(const Source &source, const char *statuses) {
 
 // Starts the inner query as the caller, without running it: that checks the types, and the caller's privileges.
 void try_query(const Source *source, Oid schema) {
-  SlotSpec slots;
-  slots.width = kMinute;
-  slots.slots = 1;
-  ScanRequest request = {};
-  request.source = source;
-  request.schema = schema;
-  request.shape = make_shape(slots, source->statuses, kRateCounters);
+  const ScanRequest request = trial_request(source, schema);
   const char *query = psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request));
   const Oid time_type = source->time_zone != nullptr ? TIMESTAMPOID : TIMESTAMPTZOID;
   Oid types[] = {rollup_type(schema), time_type, time_type};
