@@ -20,6 +20,8 @@ OBJS = \
 	src/core/reference.o \
 	src/core/rollup.o \
 	src/core/rollup_reader.o \
+	src/core/rollup_runs.o \
+	src/core/rollup_writer.o \
 	src/core/shape.o \
 	src/core/slot_grid.o \
 	src/core/status.o \

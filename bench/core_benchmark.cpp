@@ -61,11 +61,11 @@ void fill(Rollup &rollup, const std::vector<Row> &rows) {
   }
 }
 
-std::string flat_rollup() {
+std::string flat_rollup(const std::vector<Row> &rows) {
   Poll poll;
   auto *memory = std::pmr::get_default_resource();
   Rollup rollup(shape_bytes(), 1U << 20, memory);
-  fill(rollup, make_rows());
+  fill(rollup, rows);
   ByteWriter out(memory);
   rollup.encode(out, poll);
   return std::string(out.written());
@@ -95,21 +95,29 @@ void encode(benchmark::State &state) {
 }
 BENCHMARK(encode)->Unit(benchmark::kMillisecond);
 
-void merge(benchmark::State &state) {
+// What the leader does with the partial rollups of three processes that shared the rows.
+void combine(benchmark::State &state) {
   Poll poll;
-  const std::string flat = flat_rollup();
+  auto *memory = std::pmr::get_default_resource();
   const std::string shape = shape_bytes();
+  std::vector<std::vector<Row>> shares(3);
+  std::size_t turn = 0;
+  for (const Row &row : make_rows()) shares[turn++ % shares.size()].push_back(row);
+  std::vector<std::string> parts;
+  for (const std::vector<Row> &share : shares) parts.push_back(flat_rollup(share));
   for (auto _ : state) {
-    Rollup rollup(shape, 1U << 20, std::pmr::get_default_resource());
-    rollup.merge(flat, poll);
-    benchmark::DoNotOptimize(&rollup);
+    Rollup rollup(shape, 1U << 20, memory);
+    for (const std::string &part : parts) rollup.merge(part, poll);
+    ByteWriter out(memory);
+    rollup.encode(out, poll);
+    benchmark::DoNotOptimize(out.written().size());
   }
 }
-BENCHMARK(merge)->Unit(benchmark::kMillisecond);
+BENCHMARK(combine)->Unit(benchmark::kMillisecond);
 
 void find(benchmark::State &state) {
   Poll poll;
-  const std::string flat = flat_rollup();
+  const std::string flat = flat_rollup(make_rows());
   for (auto _ : state) {
     benchmark::DoNotOptimize(find_anomalies(flat, detection(), true, poll, std::pmr::get_default_resource()).size());
   }

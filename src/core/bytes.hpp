@@ -31,13 +31,21 @@ class ByteWriter {
   }
 
   void put_varint(std::uint64_t value) {
-    ensure(kMaxVarint);
+    put_varints(1, [value](auto put) { put(value); });
+  }
+
+  // Calls write(put), which calls put(value) for at most `most` varints: there is room for all of them at once.
+  template <typename Write>
+  void put_varints(std::size_t most, Write write) {
+    ensure(most * kMaxVarint);
     char *out = buffer_ + size_;
-    while (value >= 0x80) {
-      *out++ = static_cast<char>(value | 0x80);
-      value >>= 7;
-    }
-    *out++ = static_cast<char>(value);
+    write([&out](std::uint64_t value) {
+      while (value >= 0x80) {
+        *out++ = static_cast<char>(value | 0x80);
+        value >>= 7;
+      }
+      *out++ = static_cast<char>(value);
+    });
     size_ = static_cast<std::size_t>(out - buffer_);
   }
 
@@ -59,6 +67,9 @@ class ByteWriter {
   }
 
   std::string_view written() const { return {buffer_, size_}; }
+
+  // Forgets what was written, and keeps the buffer.
+  void clear() { size_ = 0; }
 
  private:
   static constexpr std::size_t kMaxVarint = 10;

@@ -38,6 +38,9 @@ Shape decode_empty(std::string_view flat, std::pmr::memory_resource *memory) {
   return reader.take_shape();
 }
 
+// Of the bytes of an empty rollup, those of its shape: without the number of groups.
+std::string_view shape_only(const std::pmr::vector<char> &empty) { return {empty.data(), empty.size() - 1}; }
+
 // The position of a counter among those that are kept.
 std::uint8_t position_of(CounterSet kept, int counter) {
   return static_cast<std::uint8_t>(__builtin_popcount(kept & ((CounterSet{1} << counter) - 1)));
@@ -55,7 +58,7 @@ void add_count(std::uint64_t &count, std::uint64_t more) {
   if (count > kMaxCount) throw Error(ErrorKind::kLimit, "a counter is beyond 2^53");
 }
 
-using Counts = std::array<std::uint64_t, kCounters>;
+using Counts = std::array<std::uint64_t, kCounters>;  // those that are kept come first
 
 // The sum of the cells of one group and slot, which `at` points to the first of; moves `at` behind them.
 Counts sum_slot(const CellLog::Cell *const *&at, const CellLog::Cell *const *end, std::size_t counters) {
@@ -66,6 +69,14 @@ Counts sum_slot(const CellLog::Cell *const *&at, const CellLog::Cell *const *end
     for (std::size_t i = 0; i < counters; ++i) add_count(counts[i], (*at)->count(i));
   }
   return counts;
+}
+
+Tally tally_of(const Counts &counts, CounterSet kept) {
+  Tally tally;
+  for (std::size_t i = 0; kept != 0; kept &= kept - 1) {
+    tally.counts[static_cast<std::size_t>(__builtin_ctz(kept))] = counts[i++];
+  }
+  return tally;
 }
 
 }  // namespace
@@ -80,7 +91,8 @@ Rollup::Rollup(std::string_view flat, std::uint64_t max_groups, std::pmr::memory
       table_(64, 0, memory),
       records_(memory),
       offsets_(memory),
-      log_(counters_, memory) {
+      log_(counters_, memory),
+      runs_(shape_only(shape_bytes_), shape_.counters, max_groups, memory) {
   for (int status = 0; status < kStatusClasses; ++status) {
     for (int label = 0; label < 2; ++label) {
       Raises &raises = raises_[static_cast<std::size_t>(status)][static_cast<std::size_t>(label)];
@@ -146,11 +158,7 @@ Rollup::Record &Rollup::find_or_add(Text tenant, Text endpoint) {
 }
 
 Rollup::Record &Rollup::add_group(std::uint64_t hash, Text tenant, Text endpoint) {
-  if (offsets_.size() >= max_groups_) {
-    throw Error(ErrorKind::kLimit, "more than " + std::to_string(max_groups_) + " pairs of tenant and endpoint",
-                "Raise anomaly_insights.max_groups, or give a shorter window or one tenant. Endpoints that carry an "
-                "identifier in their address are better mapped by an expression that takes it out.");
-  }
+  check_group_count(offsets_.size() + 1, max_groups_);
   const std::size_t offset = records_.size();
   const std::size_t key_size = tenant.size() + endpoint.size();
   const std::size_t end = offset + kRecordWords + counters_ + (key_size + 3) / 4;
@@ -191,8 +199,16 @@ void Rollup::grow_table() {
 void Rollup::enter_slot(Record &record, std::uint32_t slot) {
   leave_slot(record);
   record.slot = slot;
-  Poll never;  // between two rows PostgreSQL looks for interrupts itself
-  note_slot(record, slot, never);
+  if (slot >= record.next_slot) {
+    record.next_slot = slot + 1;
+    return;
+  }
+  ++late_cells_;
+  // Half of the log may be second cells of their slots.
+  if (late_cells_ > kSmallLog && late_cells_ * 2 > log_.size()) {
+    Poll never;  // between two rows PostgreSQL looks for interrupts itself
+    compact(never);
+  }
 }
 
 // Moves the counters of the current slot to the log.
@@ -203,17 +219,6 @@ void Rollup::leave_slot(Record &record) {
   log_.append(record.ordinal, record.slot, counts.data());
   std::fill_n(record.counters(), counters_, 0);
   record.slot = SlotGrid::kOutside;
-}
-
-// To be told of every slot that gets a cell.
-void Rollup::note_slot(Record &record, std::uint32_t slot, Poll &poll) {
-  if (slot >= record.next_slot) {
-    record.next_slot = slot + 1;
-    return;
-  }
-  ++late_cells_;
-  // Half of the log may be second cells of their slots.
-  if (late_cells_ > kSmallLog && late_cells_ * 2 > log_.size()) compact(poll);
 }
 
 // The log's cells by group and slot; those of the group with ordinal g begin at first[g]. The groups are sorted by
@@ -259,29 +264,6 @@ void Rollup::compact(Poll &poll) {
   late_cells_ = 0;
 }
 
-void Rollup::merge(std::string_view flat, Poll &poll) {
-  RollupReader reader(flat, memory_);
-  if (reader.shape_bytes() != std::string_view(shape_bytes_.data(), shape_bytes_.size() - 1)) {
-    throw Error(ErrorKind::kUnlike, "rollups of different shape cannot be merged",
-                "Slots, counters, statuses and encoding must be the same in all of them.");
-  }
-  RollupReader::Group group;
-  RollupReader::Cell cell;
-  while (reader.next_group(group)) {
-    Record &record = find_or_add(group.tenant, group.endpoint);
-    while (reader.next_cell(cell)) {
-      poll.tick();
-      Counts counts;
-      std::size_t i = 0;
-      for (CounterSet set = shape_.counters; set != 0; set &= set - 1) {
-        counts[i++] = cell.tally.counts[static_cast<std::size_t>(__builtin_ctz(set))];
-      }
-      note_slot(record, cell.slot, poll);
-      log_.append(record.ordinal, cell.slot, counts.data());
-    }
-  }
-}
-
 // The offsets of all records, in the order of their keys.
 std::pmr::vector<std::uint32_t> Rollup::groups_by_key(Poll &poll) {
   // Most comparisons end at the first bytes of the tenant, which are kept at hand; as a number they compare alike.
@@ -310,56 +292,34 @@ std::pmr::vector<std::uint32_t> Rollup::groups_by_key(Poll &poll) {
 }
 
 void Rollup::encode(ByteWriter &out, Poll &poll) {
+  if (runs_.empty()) return encode_rows(out, poll);
+  ByteWriter rows(memory_);
+  encode_rows(rows, poll);
+  runs_.sum(rows.written(), out, poll);
+}
+
+// Writes what came in rows.
+void Rollup::encode_rows(ByteWriter &out, Poll &poll) {
   for (const std::uint32_t offset : offsets_) {
     leave_slot(record_at(offset));
   }
   std::pmr::vector<std::uint32_t> first(memory_);
   const Cells cells = cells_by_group(first, poll);
 
-  out.reserve(records_.size() * sizeof(std::uint32_t) + cells.size() * 6);  // a guess, on the high side
-  out.put_bytes({shape_bytes_.data(), shape_bytes_.size() - 1});
-  out.put_varint(offsets_.size());
-  Record *previous = nullptr;
+  RollupWriter writer(shape_.counters, memory_);
+  writer.reserve(records_.size() * sizeof(std::uint32_t) + cells.size() * 6);  // a guess, on the high side
   for (const std::uint32_t offset : groups_by_key(poll)) {
     Record &record = record_at(offset);
-    encode_group(out, record, previous);
-    encode_cells(out, poll, cells.data() + first[record.ordinal], cells.data() + first[record.ordinal + 1]);
-    previous = &record;
-  }
-}
-
-void Rollup::encode_group(ByteWriter &out, Record &record, Record *previous) {
-  const Text tenant = tenant_of(record);
-  const Text endpoint = endpoint_of(record);
-  const bool same_tenant = previous != nullptr && compare(tenant_of(*previous), tenant) == 0;
-  const unsigned tenant_flag = same_tenant ? 4U : (is_null(tenant) ? 1U : 0U);
-  out.put_byte(static_cast<std::uint8_t>(tenant_flag | (is_null(endpoint) ? 2U : 0U)));
-  if (tenant_flag == 0) out.put_text(tenant);
-  if (!is_null(endpoint)) out.put_text(endpoint);
-}
-
-void Rollup::encode_cells(ByteWriter &out, Poll &poll, const CellLog::Cell *const *begin,
-                          const CellLog::Cell *const *end) const {
-  std::size_t slots = 0;
-  for (auto at = begin; at != end; ++at) slots += at != begin && (*at)->is_same_slot(**(at - 1)) ? 0 : 1;
-  out.put_varint(slots);
-  std::uint32_t next_slot = 0;
-  while (begin != end) {
-    poll.tick();
-    const std::uint32_t slot = (*begin)->slot();
-    const Counts counts = sum_slot(begin, end, counters_);
-    out.put_varint(slot - next_slot);
-    next_slot = slot + 1;
-    CounterSet present = 0;
-    std::size_t i = 0;
-    for (CounterSet set = shape_.counters; set != 0; set &= set - 1, ++i) {
-      if (counts[i] != 0) present |= set & (~set + 1);
-    }
-    out.put_varint(present);
-    for (i = 0; i < counters_; ++i) {
-      if (counts[i] != 0) out.put_varint(counts[i]);
+    writer.group(tenant_of(record), endpoint_of(record));
+    auto at = cells.data() + first[record.ordinal];
+    const auto end = cells.data() + first[record.ordinal + 1];
+    while (at != end) {
+      poll.tick();
+      const std::uint32_t slot = (*at)->slot();
+      writer.cell(slot, tally_of(sum_slot(at, end, counters_), shape_.counters));
     }
   }
+  writer.finish(shape_only(shape_bytes_), out);
 }
 
 void encode_empty_rollup(const Shape &shape, ByteWriter &out) {

@@ -10,6 +10,8 @@
 #include "cell_log.hpp"
 #include "hash.hpp"
 #include "poll.hpp"
+#include "rollup_runs.hpp"
+#include "rollup_writer.hpp"
 #include "shape.hpp"
 #include "text.hpp"
 
@@ -35,6 +37,8 @@ struct Delivery {
 // since what counts here are the cache lines touched. When a row of another slot comes, the counters of the slot before
 // are appended to a log as a cell. Rows mostly come in the order of time, and then each cell is written once. Where
 // they do not, a slot has several cells in the log; the log is compacted before it is half made of such.
+//
+// What is merged into it stays in its bytes beside that, and is summed when the bytes of all are asked for.
 class Rollup {
  public:
   // An empty rollup of the shape in `flat`, the bytes of an empty rollup. A rollup of more than `max_groups` pairs of
@@ -52,10 +56,12 @@ class Rollup {
   // Counts a delivery; one outside the grid is passed over.
   void add(const Delivery &delivery);
 
-  // Adds the rollup whose bytes are given. Errors: kUnlike for another shape, kCorruptBytes, kLimit.
-  void merge(std::string_view flat, Poll &poll);
+  // Adds the rollup whose bytes are given. Errors: kUnlike for another shape. Bytes that are corrupt, and limits that
+  // are passed, may be found only by a later merge or by encode.
+  void merge(std::string_view flat, Poll &poll) { runs_.add(flat, poll); }
 
   // Writes the compact bytes, sorted by tenant, endpoint and slot; see RollupReader. Equal rollups have equal bytes.
+  // Errors: kLimit, and of what was merged kCorruptBytes.
   void encode(ByteWriter &out, Poll &poll);
 
  private:
@@ -90,7 +96,6 @@ class Rollup {
 
   void enter_slot(Record &record, std::uint32_t slot);
   void leave_slot(Record &record);
-  void note_slot(Record &record, std::uint32_t slot, Poll &poll);
 
   // Cells of the log, sorted by group and slot.
   using Cells = std::pmr::vector<const CellLog::Cell *>;
@@ -98,9 +103,7 @@ class Rollup {
   void compact(Poll &poll);
 
   std::pmr::vector<std::uint32_t> groups_by_key(Poll &poll);
-  void encode_group(ByteWriter &out, Record &record, Record *previous);
-  void encode_cells(ByteWriter &out, Poll &poll, const CellLog::Cell *const *begin,
-                    const CellLog::Cell *const *end) const;
+  void encode_rows(ByteWriter &out, Poll &poll);
 
   std::pmr::memory_resource *memory_;
   std::uint64_t max_groups_;
@@ -127,6 +130,7 @@ class Rollup {
   std::pmr::vector<std::uint32_t> offsets_;  // of each record, by its ordinal
   CellLog log_;
   std::size_t late_cells_ = 0;  // cells that may be a second one of their slot, since the last compaction
+  RollupRuns runs_;             // what was merged
 };
 
 // Writes the bytes of an empty rollup of a shape.
