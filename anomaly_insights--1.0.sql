@@ -93,6 +93,16 @@ COMMENT ON FUNCTION @extschema@.delivery_rollup_add(
   @extschema@.delivery_rollup, @extschema@.delivery_rollup, timestamptz, text, text, text, text) IS
   'transition function of delivery_rollup_agg';
 
+CREATE FUNCTION @extschema@.delivery_rollup_add(
+  state @extschema@.delivery_rollup, shape @extschema@.delivery_rollup,
+  created_at timestamptz, tenant_id text, endpoint text, status text, triage_label text,
+  attempts int, max_attempts int)
+RETURNS @extschema@.delivery_rollup
+AS 'MODULE_PATHNAME', 'ai_rollup_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.delivery_rollup_add(
+  @extschema@.delivery_rollup, @extschema@.delivery_rollup, timestamptz, text, text, text, text, int, int) IS
+  'transition function of delivery_rollup_agg';
+
 CREATE FUNCTION @extschema@.delivery_rollup_combine(
   state @extschema@.delivery_rollup, rollup @extschema@.delivery_rollup)
 RETURNS @extschema@.delivery_rollup
@@ -113,6 +123,20 @@ COMMENT ON AGGREGATE @extschema@.delivery_rollup_agg(
   @extschema@.delivery_rollup, timestamptz, text, text, text, text) IS
   'deliveries to a rollup of the shape of an empty one; NULL where there are no rows';
 
+CREATE AGGREGATE @extschema@.delivery_rollup_agg(
+  shape @extschema@.delivery_rollup,
+  created_at timestamptz, tenant_id text, endpoint text, status text, triage_label text,
+  attempts int, max_attempts int) (
+  SFUNC = @extschema@.delivery_rollup_add,
+  STYPE = @extschema@.delivery_rollup,
+  SSPACE = 65536,
+  COMBINEFUNC = @extschema@.delivery_rollup_combine,
+  PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE @extschema@.delivery_rollup_agg(
+  @extschema@.delivery_rollup, timestamptz, text, text, text, text, int, int) IS
+  'the same with the attempts made and allowed, without which every delivery counts as attempted once';
+
 CREATE AGGREGATE @extschema@.rollup_merge(rollup @extschema@.delivery_rollup) (
   SFUNC = @extschema@.delivery_rollup_combine,
   STYPE = @extschema@.delivery_rollup,
@@ -127,7 +151,10 @@ CREATE FUNCTION @extschema@.rollup_cells(rollup @extschema@.delivery_rollup)
 RETURNS TABLE (
   tenant_id text, endpoint text, slot_start timestamptz, slot_end timestamptz,
   total bigint, delivered bigint, failed bigint, dead_letter bigint, pending bigint,
-  settled bigint, failures bigint, reference_failures bigint)
+  settled bigint, failures bigint, reference_failures bigint,
+  transient_endpoint_down bigint, permanent_4xx bigint, rate_limited bigint, unknown bigint,
+  retried bigint, retried_ended bigint, retried_delivered bigint, transient_retried_delivered bigint,
+  near_failure bigint, delivered_attempts bigint, oldest_pending_seconds bigint)
 AS 'MODULE_PATHNAME', 'ai_rollup_cells' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000;
 COMMENT ON FUNCTION @extschema@.rollup_cells(@extschema@.delivery_rollup) IS
   'a rollup as rows, one for each tenant, endpoint and slot in which there are deliveries';

@@ -23,11 +23,11 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 \set SHOW_CONTEXT never
 
-CREATE TABLE d (id int, created_at timestamptz, tenant_id text, endpoint text, status text, triage_label text);
+CREATE TABLE d (id int, created_at timestamptz, tenant_id text, endpoint text, status text, triage_label text, attempts int, max_attempts int);
 INSERT INTO d
 SELECT i, '2025-11-05 00:00:00+00'::timestamptz + (i * 7919 % 86400) * interval '1 second', CASE WHEN i % 10 > 0 THEN 't' || i % 5 END,
        CASE WHEN i % 11 > 0 THEN '/e' || i % 7 END, (ARRAY['delivered', 'failed', 'dead_letter', 'pending', 'bogus', NULL])[i % 6 + 1],
-       (ARRAY['permanent_4xx', NULL, 'unknown', 'transient_endpoint_down', 'rate_limited'])[i % 5 + 1]
+       (ARRAY['permanent_4xx', NULL, 'unknown', 'transient_endpoint_down', 'rate_limited'])[i % 5 + 1], nullif(i % 8, 7), nullif(i % 9, 8)
 FROM generate_series(1, 5000) i;
 CREATE FUNCTION shape() RETURNS delivery_rollup IMMUTABLE LANGUAGE sql RETURN delivery_rollup_shape('2025-11-05 00:00:00+00', '1 hour', 24);
 
@@ -37,16 +37,27 @@ SELECT tenant_id, endpoint, date_trunc('hour', created_at, 'UTC') AS slot_start,
        count(*) FILTER (WHERE status = 'delivered') AS delivered, count(*) FILTER (WHERE status = 'failed') AS failed,
        count(*) FILTER (WHERE status = 'dead_letter') AS dead_letter, count(*) FILTER (WHERE status = 'pending') AS pending,
        count(*) FILTER (WHERE arrived OR failure) AS settled, count(*) FILTER (WHERE failure AND NOT arrived) AS failures,
-       count(*) FILTER (WHERE failure) AS reference_failures
+       count(*) FILTER (WHERE failure) AS reference_failures,
+       count(*) FILTER (WHERE transient) AS transient_endpoint_down, count(*) FILTER (WHERE triage_label = 'permanent_4xx') AS permanent_4xx,
+       count(*) FILTER (WHERE triage_label = 'rate_limited') AS rate_limited, count(*) FILTER (WHERE triage_label = 'unknown') AS "unknown",
+       count(*) FILTER (WHERE attempts > 1) AS retried, count(*) FILTER (WHERE attempts > 1 AND status IN ('delivered', 'failed', 'dead_letter')) AS retried_ended,
+       count(*) FILTER (WHERE attempts > 1 AND arrived) AS retried_delivered, count(*) FILTER (WHERE attempts > 1 AND arrived AND transient) AS transient_retried_delivered,
+       count(*) FILTER (WHERE status = 'pending' AND attempts >= max_attempts - 1) AS near_failure,
+       coalesce(sum(greatest(attempts, 1)) FILTER (WHERE arrived), 0) AS delivered_attempts,
+       coalesce(ceil(extract(epoch FROM date_trunc('hour', created_at, 'UTC') + interval '1 hour' - min(created_at) FILTER (WHERE status = 'pending'))) - 1, 0)::bigint AS oldest_pending_seconds
 FROM d, LATERAL (SELECT coalesce(status = 'delivered', false) AS arrived,
-  coalesce(status IN ('failed', 'dead_letter'), false) OR coalesce(triage_label IN ('permanent_4xx', 'transient_endpoint_down'), false) AS failure) v
-GROUP BY 1, 2, 3, 4;
+  coalesce(status IN ('failed', 'dead_letter'), false) OR coalesce(triage_label IN ('permanent_4xx', 'transient_endpoint_down'), false) AS failure,
+  coalesce(triage_label = 'transient_endpoint_down', false) AS transient) v
+GROUP BY tenant_id, endpoint, date_trunc('hour', created_at, 'UTC');
 SELECT count(*) AS cells, sum(total) AS total, count(*) FILTER (WHERE tenant_id IS NULL) AS no_tenant, count(*) FILTER (WHERE endpoint IS NULL) AS no_endpoint,
        sum(delivered) AS delivered, sum(failed) AS failed, sum(dead_letter) AS dead_letter, sum(pending) AS pending, sum(settled) AS settled,
-       sum(failures) AS failures, sum(reference_failures) AS reference_failures
-FROM rollup_cells((SELECT delivery_rollup_agg(shape(), created_at, tenant_id, endpoint, status, triage_label) FROM d));
-CREATE VIEW cells AS SELECT * FROM rollup_cells((SELECT delivery_rollup_agg(shape(), created_at, tenant_id, endpoint, status, triage_label) FROM d));
+       sum(failures) AS failures, sum(reference_failures) AS reference_failures, sum(retried) AS retried, sum(near_failure) AS near_failure, sum(delivered_attempts) AS delivered_attempts
+FROM rollup_cells((SELECT delivery_rollup_agg(shape(), created_at, tenant_id, endpoint, status, triage_label, attempts, max_attempts) FROM d));
+CREATE VIEW cells AS SELECT * FROM rollup_cells((SELECT delivery_rollup_agg(shape(), created_at, tenant_id, endpoint, status, triage_label, attempts, max_attempts) FROM d));
 (TABLE cells EXCEPT ALL TABLE truth) UNION ALL (TABLE truth EXCEPT ALL TABLE cells);
+-- without attempts, each was attempted once
+SELECT sum(total) AS total, sum(retried) AS retried, sum(near_failure) AS near_failure, sum(delivered) = sum(delivered_attempts) AS once
+FROM rollup_cells((SELECT delivery_rollup_agg(shape(), created_at, tenant_id, endpoint, status, triage_label) FROM d));
 -- in the order of tenant and endpoint by bytes, missing ones together, and slots
 SELECT tenant_id, endpoint, slot_start, slot_end, total FROM rollup_cells((
   SELECT delivery_rollup_agg(shape(), created_at, tenant_id, endpoint, status, triage_label) FROM d WHERE id % 500 = 1)) ORDER BY tenant_id COLLATE "C", endpoint COLLATE "C", slot_start;

@@ -60,13 +60,21 @@ void add_count(std::uint64_t &count, std::uint64_t more) {
 
 using Counts = std::array<std::uint64_t, kCounters>;  // those that are kept come first
 
-// The sum of the cells of one group and slot, which `at` points to the first of; moves `at` behind them.
-Counts sum_slot(const CellLog::Cell *const *&at, const CellLog::Cell *const *end, std::size_t counters) {
+// The sum of the cells of one group and slot, which `at` points to the first of; moves `at` behind them. `maximum` is
+// the position of the one counter that is no sum, or -1.
+Counts sum_slot(const CellLog::Cell *const *&at, const CellLog::Cell *const *end, std::size_t counters, int maximum) {
   const CellLog::Cell &first = **at;
   Counts counts;
   for (std::size_t i = 0; i < counters; ++i) counts[i] = first.count(i);
   while (++at != end && (*at)->is_same_slot(first)) {
-    for (std::size_t i = 0; i < counters; ++i) add_count(counts[i], (*at)->count(i));
+    for (std::size_t i = 0; i < counters; ++i) {
+      const std::uint64_t count = (*at)->count(i);
+      if (static_cast<int>(i) == maximum) {
+        counts[i] = std::max(counts[i], count);
+      } else {
+        add_count(counts[i], count);
+      }
+    }
   }
   return counts;
 }
@@ -93,13 +101,21 @@ Rollup::Rollup(std::string_view flat, std::uint64_t max_groups, std::pmr::memory
       offsets_(memory),
       log_(counters_, memory),
       runs_(shape_only(shape_bytes_), shape_.counters, max_groups, memory) {
-  for (int status = 0; status < kStatusClasses; ++status) {
-    for (int label = 0; label < 2; ++label) {
-      Raises &raises = raises_[static_cast<std::size_t>(status)][static_cast<std::size_t>(label)];
-      CounterSet set = counters_of(static_cast<StatusClass>(status), label == 1) & shape_.counters;
-      for (; set != 0; set &= set - 1) {
-        raises.position[raises.count++] = position_of(shape_.counters, __builtin_ctz(set));
-      }
+  prepare_raises();
+}
+
+void Rollup::prepare_raises() {
+  const auto position = [this](Counter counter) {
+    return (shape_.counters & bit(counter)) == 0 ? -1 : position_of(shape_.counters, static_cast<int>(counter));
+  };
+  attempts_position_ = position(Counter::kDeliveredAttempts);
+  seconds_position_ = position(Counter::kPendingSeconds);
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    const Traits traits{static_cast<StatusClass>(kind / (kLabelClasses * 4)),
+                        static_cast<LabelClass>(kind / 4 % kLabelClasses), (kind & 2) != 0, (kind & 1) != 0};
+    Raises &raises = raises_[kind_of(traits)];
+    for (CounterSet set = counters_of(traits) & shape_.counters; set != 0; set &= set - 1) {
+      raises.position[raises.count++] = position_of(shape_.counters, __builtin_ctz(set));
     }
   }
 }
@@ -108,14 +124,36 @@ void Rollup::add(const Delivery &delivery) {
   const std::uint32_t slot = slot_of(delivery.created_at);
   if (slot == SlotGrid::kOutside) return;
   const StatusClass status = statuses_.classify(shape_.statuses, delivery.status);
-  const bool label = !is_null(delivery.triage_label) && label_says_failure(delivery.triage_label);
-  const Raises &raises = raises_[static_cast<std::size_t>(status)][label ? 1 : 0];
+  const Raises &raises =
+      raises_[kind_of({status, label_class(delivery.triage_label), delivery.is_retried(), delivery.is_last_chance()})];
 
   Record &record = find_or_add(delivery.tenant, delivery.endpoint);
   // The total is the first counter and the largest; when it is full, the slot goes on in another cell of the log.
   if (record.slot != slot || record.counters()[0] == UINT32_MAX) enter_slot(record, slot);
   std::uint32_t *counters = record.counters();
   for (int i = 0; i < raises.count; ++i) ++counters[raises.position[i]];
+  if ((shape_.counters & kAmounts) != 0) add_amounts(record, status, delivery);
+}
+
+// Counts what is more than one.
+void Rollup::add_amounts(Record &record, StatusClass status, const Delivery &delivery) {
+  if (attempts_position_ >= 0 && status == StatusClass::kDelivered) {
+    std::uint32_t &sum = record.counters()[attempts_position_];
+    const std::uint32_t attempts = delivery.is_retried() ? static_cast<std::uint32_t>(delivery.attempts) : 1;
+    // A sum that is full goes to the log by itself.
+    if (sum > UINT32_MAX - attempts) {
+      Counts full{};
+      full[static_cast<std::size_t>(attempts_position_)] = sum;
+      log_.append(record.ordinal, record.slot, full.data());
+      sum = 0;
+    }
+    sum += attempts;
+  }
+  if (seconds_position_ >= 0 && status == StatusClass::kPending) {
+    const auto seconds = static_cast<std::uint64_t>(slot_end_ - 1 - delivery.created_at) / kSecond;
+    std::uint32_t &oldest = record.counters()[seconds_position_];
+    oldest = std::max(oldest, static_cast<std::uint32_t>(std::min<std::uint64_t>(seconds, UINT32_MAX)));
+  }
 }
 
 std::uint32_t Rollup::slot_of(Timestamp time) {
@@ -257,7 +295,7 @@ void Rollup::compact(Poll &poll) {
   CellLog compacted(counters_, memory_);
   for (auto at = cells.data(); at != cells.data() + cells.size();) {
     const CellLog::Cell *cell = *at;
-    const Counts counts = sum_slot(at, cells.data() + cells.size(), counters_);
+    const Counts counts = sum_slot(at, cells.data() + cells.size(), counters_, seconds_position_);
     compacted.append(cell->ordinal, cell->slot(), counts.data());
   }
   log_.swap(compacted);
@@ -316,7 +354,7 @@ void Rollup::encode_rows(ByteWriter &out, Poll &poll) {
     while (at != end) {
       poll.tick();
       const std::uint32_t slot = (*at)->slot();
-      writer.cell(slot, tally_of(sum_slot(at, end, counters_), shape_.counters));
+      writer.cell(slot, tally_of(sum_slot(at, end, counters_, seconds_position_), shape_.counters));
     }
   }
   writer.finish(shape_only(shape_bytes_), out);

@@ -24,6 +24,16 @@ struct Delivery {
   Text endpoint;
   Text status;        // raw: the shape's status map says what it means
   Text triage_label;  // NULL where there is none
+  std::int32_t attempts = kNoNumber;
+  std::int32_t max_attempts = kNoNumber;
+
+  static constexpr std::int32_t kNoNumber = INT32_MIN;  // NULL
+
+  bool is_retried() const { return attempts > 1; }
+  // Another attempt would be the last one, or there is none left.
+  bool is_last_chance() const {
+    return attempts != kNoNumber && max_attempts != kNoNumber && attempts >= std::int64_t{max_attempts} - 1;
+  }
 };
 
 // A commutative monoid: rows fold into it, two of one shape merge, and its bytes do not depend on the order of either.
@@ -88,6 +98,14 @@ class Rollup {
   Text endpoint_of(Record &record);
   bool has_key(Record &record, Text tenant, Text endpoint);
 
+  static std::size_t kind_of(const Traits &traits) {
+    const auto status = static_cast<std::size_t>(traits.status);
+    const auto label = static_cast<std::size_t>(traits.label);
+    return ((status * kLabelClasses + label) * 2 + (traits.retried ? 1 : 0)) * 2 + (traits.last_chance ? 1 : 0);
+  }
+  void prepare_raises();
+  void add_amounts(Record &record, StatusClass status, const Delivery &delivery);
+
   std::uint32_t slot_of(Timestamp time);
   Record &find_or_add(Text tenant, Text endpoint);
   Record &add_group(std::uint64_t hash, Text tenant, Text endpoint);
@@ -113,12 +131,16 @@ class Rollup {
   std::uint64_t secret_;  // of the hash
   StatusCache statuses_;
 
-  // For each status class, without and with a label that says failure: which counters of a cell to raise.
+  // For each kind of delivery (see kind_of): which counters of a cell it raises by one.
+  static constexpr std::size_t kKinds = std::size_t{kStatusClasses} * kLabelClasses * 2 * 2;
   struct Raises {
     std::uint8_t count;
-    std::uint8_t position[5];
+    std::uint8_t position[kCounters];
   };
-  std::array<std::array<Raises, 2>, kStatusClasses> raises_{};
+  std::array<Raises, kKinds> raises_{};
+  // Where the counters of kAmounts are; -1: not kept.
+  int attempts_position_ = -1;
+  int seconds_position_ = -1;
 
   // The slot of the last row, in which the next one mostly lies.
   Timestamp slot_start_ = 0;

@@ -11,10 +11,22 @@ bool is_consistent(const Tally &tally, CounterSet kept) {
   };
   const std::uint64_t by_status =
       tally[Counter::kDelivered] + tally[Counter::kFailed] + tally[Counter::kDeadLetter] + tally[Counter::kPending];
-  return tally[Counter::kTotal] > 0 && by_status <= tally[Counter::kTotal] &&
-         at_most(Counter::kSettled, Counter::kTotal) && at_most(Counter::kFailures, Counter::kSettled) &&
-         at_most(Counter::kFailures, Counter::kReferenceFailures) &&
-         at_most(Counter::kReferenceFailures, Counter::kTotal);
+  if (tally[Counter::kTotal] == 0 || by_status > tally[Counter::kTotal] ||
+      !at_most(Counter::kSettled, Counter::kTotal) || !at_most(Counter::kFailures, Counter::kSettled) ||
+      !at_most(Counter::kFailures, Counter::kReferenceFailures) ||
+      !at_most(Counter::kReferenceFailures, Counter::kTotal)) {
+    return false;
+  }
+  if ((kept & ~(kStatusCounters | kRateCounters | kReferenceCounters)) == 0) return true;
+  const std::uint64_t labelled = tally[Counter::kTransient] + tally[Counter::kPermanent] +
+                                 tally[Counter::kRateLimited] + tally[Counter::kOtherLabel];
+  return labelled <= tally[Counter::kTotal] && at_most(Counter::kRetried, Counter::kTotal) &&
+         at_most(Counter::kRetriedEnded, Counter::kRetried) &&
+         at_most(Counter::kRetriedDelivered, Counter::kRetriedEnded) &&
+         at_most(Counter::kRetriedDelivered, Counter::kDelivered) &&
+         at_most(Counter::kTransientRetriedDelivered, Counter::kRetriedDelivered) &&
+         at_most(Counter::kTransientRetriedDelivered, Counter::kTransient) &&
+         at_most(Counter::kNearFailure, Counter::kPending);
 }
 
 }  // namespace
@@ -68,7 +80,10 @@ bool RollupReader::next_cell(Cell &cell) {
 
   const std::uint64_t present = in_.varint();
   if ((present & ~std::uint64_t{shape_.counters}) != 0) ByteReader::corrupt("a counter is unknown");
-  cell.tally = Tally{};
+  // The counters that are not kept are 0 from the start.
+  for (CounterSet set = shape_.counters; set != 0; set &= set - 1) {
+    cell.tally.counts[static_cast<std::size_t>(__builtin_ctz(set))] = 0;
+  }
   for (std::uint64_t bits = present; bits != 0; bits &= bits - 1) {
     const std::uint64_t count = in_.varint();
     if (count == 0 || count > kMaxCount) ByteReader::corrupt("a counter is out of range");

@@ -12,9 +12,6 @@
 
 namespace insights {
 
-// No counter may be larger: a double still holds it exactly, and the sum of any that are real cannot overflow.
-constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
-
 // Streams the groups of a rollup in the order of tenant and endpoint (NULL first, then by bytes), each with its cells
 // in the order of their slots:
 //

@@ -43,14 +43,6 @@ void find_least(const Cursors &cursors, Cursors &least) {
   }
 }
 
-void add_tally(Tally &sum, const Tally &more, CounterSet counters) {
-  for (; counters != 0; counters &= counters - 1) {
-    const auto i = static_cast<std::size_t>(__builtin_ctz(counters));
-    sum.counts[i] += more.counts[i];
-    if (sum.counts[i] > kMaxCount) throw Error(ErrorKind::kLimit, "a counter is beyond 2^53");
-  }
-}
-
 // Writes the sum of the cells of the group that all of `cursors` stand before. Leaves `cursors` empty.
 void sum_cells(Cursors &cursors, CounterSet counters, RollupWriter &out, Poll &poll) {
   // A group has at least one cell.
@@ -64,7 +56,7 @@ void sum_cells(Cursors &cursors, CounterSet counters, RollupWriter &out, Poll &p
     for (Cursor *cursor : cursors) {
       bool more = true;
       if (cursor->cell.slot == slot) {
-        add_tally(sum, cursor->cell.tally, counters);
+        sum.add(cursor->cell.tally, counters);
         more = cursor->next_cell();
       }
       if (more) cursors[left++] = cursor;

@@ -29,6 +29,9 @@ constexpr std::size_t kLongestWord = 11;
 
 constexpr const char *kNames[kStatusClasses] = {"delivered", "failed", "dead_letter", "pending", "unmapped"};
 
+constexpr const char *kLabels[kLabelClasses] = {"transient_endpoint_down", "permanent_4xx", "rate_limited", "unknown",
+                                                "unclassified"};
+
 StatusClass usual_class(std::string_view raw) noexcept {
   if (raw.size() > kLongestWord) return StatusClass::kUnmapped;
   char lower[kLongestWord];
@@ -52,8 +55,14 @@ StatusClass status_by_name(std::string_view name) {
   return StatusClass::kUnmapped;
 }
 
-bool label_says_failure(Text label) noexcept {
-  return label == std::string_view("permanent_4xx") || label == std::string_view("transient_endpoint_down");
+const char *label_name(LabelClass label) { return kLabels[static_cast<int>(label)]; }
+
+LabelClass label_class(Text label) noexcept {
+  if (is_null(label)) return LabelClass::kNone;
+  for (const LabelClass known : {LabelClass::kTransient, LabelClass::kPermanent, LabelClass::kRateLimited}) {
+    if (label == std::string_view(label_name(known))) return known;
+  }
+  return LabelClass::kOther;
 }
 
 std::size_t StatusMap::lower_bound(std::string_view value) const noexcept {

@@ -22,8 +22,20 @@ const char *status_name(StatusClass status);
 // The class that is called `name`, or kUnmapped.
 StatusClass status_by_name(std::string_view name);
 
-// Whether the original counts a row with this triage label as a failure (permanent_4xx, transient_endpoint_down).
-bool label_says_failure(Text label) noexcept;
+// What a triage label says.
+enum class LabelClass : std::uint8_t { kTransient, kPermanent, kRateLimited, kOther, kNone };
+constexpr int kLabelClasses = 5;
+
+// "transient_endpoint_down", "permanent_4xx", "rate_limited"; "unknown" for any other label, "unclassified" for none.
+const char *label_name(LabelClass label);
+
+// The class of a stored label; kNone for NULL.
+LabelClass label_class(Text label) noexcept;
+
+// Whether the original counts a row with this label as a failure.
+constexpr bool says_failure(LabelClass label) {
+  return label == LabelClass::kTransient || label == LabelClass::kPermanent;
+}
 
 // From a raw status to its class: the source's own map, compared exactly, or, where it declares none, the usual words
 // of the field in any case.

@@ -1,14 +1,17 @@
 // What is counted of a delivery.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
+#include "error.hpp"
 #include "status.hpp"
 
 namespace insights {
 
-// The counters of one (tenant, endpoint, slot). A rollup keeps the set of them that its report needs.
+// The counters of one (tenant, endpoint, slot). A rollup keeps the set of them that its report needs. All are sums, but
+// for the last, which is a maximum.
 enum class Counter : std::uint8_t {
   kTotal,
   kDelivered,
@@ -18,43 +21,123 @@ enum class Counter : std::uint8_t {
   kSettled,            // came to an end: delivered, or a failure
   kFailures,           // failed or dead_letter, or not delivered and labelled as a failure
   kReferenceFailures,  // as the original counts them: failed, dead_letter or labelled as a failure, delivered or not
+  kTransient,          // by triage label; what has none is in none of these four
+  kPermanent,
+  kRateLimited,
+  kOtherLabel,
+  kRetried,                    // attempted more than once
+  kRetriedEnded,               // and delivered, failed or dead_letter
+  kRetriedDelivered,           // and delivered
+  kTransientRetriedDelivered,  // and labelled transient
+  kNearFailure,                // pending, with one attempt left at most
+  kDeliveredAttempts,          // the attempts of delivered ones, at least one each
+  kPendingSeconds,             // whole seconds from the oldest pending one to the last instant of the slot
 };
-constexpr int kCounters = 8;
+constexpr int kCounters = 19;
 
 using CounterSet = std::uint32_t;  // bit i: counter i
 
 constexpr CounterSet bit(Counter counter) { return CounterSet{1} << static_cast<unsigned>(counter); }
 constexpr CounterSet kAllCounters = (CounterSet{1} << kCounters) - 1;
 
+// Those that merge by taking the larger one.
+constexpr CounterSet kMaxima = bit(Counter::kPendingSeconds);
+// Those that a delivery raises by more than one.
+constexpr CounterSet kAmounts = bit(Counter::kDeliveredAttempts) | kMaxima;
+
 // What the two methods of the detector look at.
 constexpr CounterSet kRateCounters = bit(Counter::kTotal) | bit(Counter::kSettled) | bit(Counter::kFailures);
 constexpr CounterSet kReferenceCounters = bit(Counter::kTotal) | bit(Counter::kReferenceFailures);
 
-// The counters that a delivery raises, by what its status means and whether its triage label says failure.
-constexpr CounterSet counters_of(StatusClass status, bool label_failure) {
+// What the summary and the comparison look at, and what the trends do.
+constexpr CounterSet kStatusCounters = bit(Counter::kTotal) | bit(Counter::kDelivered) | bit(Counter::kFailed) |
+                                       bit(Counter::kDeadLetter) | bit(Counter::kPending);
+constexpr CounterSet kSummaryCounters =
+    kAllCounters & ~(bit(Counter::kSettled) | bit(Counter::kFailures) | bit(Counter::kReferenceFailures));
+
+// What a delivery is counted as.
+struct Traits {
+  StatusClass status = StatusClass::kUnmapped;
+  LabelClass label = LabelClass::kNone;
+  bool retried = false;      // attempted more than once
+  bool last_chance = false;  // at most one attempt is left
+};
+
+constexpr CounterSet counters_of_status(StatusClass status, bool label_failure) {
   constexpr CounterSet kFailure = bit(Counter::kSettled) | bit(Counter::kFailures) | bit(Counter::kReferenceFailures);
   const CounterSet label = label_failure ? kFailure : 0;
   switch (status) {
     case StatusClass::kDelivered:
-      return bit(Counter::kTotal) | bit(Counter::kDelivered) | bit(Counter::kSettled) |
-             (label_failure ? bit(Counter::kReferenceFailures) : 0);
+      return bit(Counter::kDelivered) | bit(Counter::kSettled) | (label_failure ? bit(Counter::kReferenceFailures) : 0);
     case StatusClass::kFailed:
-      return bit(Counter::kTotal) | bit(Counter::kFailed) | kFailure;
+      return bit(Counter::kFailed) | kFailure;
     case StatusClass::kDeadLetter:
-      return bit(Counter::kTotal) | bit(Counter::kDeadLetter) | kFailure;
+      return bit(Counter::kDeadLetter) | kFailure;
     case StatusClass::kPending:
-      return bit(Counter::kTotal) | bit(Counter::kPending) | label;
+      return bit(Counter::kPending) | label;
     case StatusClass::kUnmapped:
       break;
   }
-  return bit(Counter::kTotal) | label;
+  return label;
 }
 
-// All counters of a cell; those that its rollup does not keep are 0.
+constexpr CounterSet counters_of_label(LabelClass label) {
+  switch (label) {
+    case LabelClass::kTransient:
+      return bit(Counter::kTransient);
+    case LabelClass::kPermanent:
+      return bit(Counter::kPermanent);
+    case LabelClass::kRateLimited:
+      return bit(Counter::kRateLimited);
+    case LabelClass::kOther:
+      return bit(Counter::kOtherLabel);
+    case LabelClass::kNone:
+      break;
+  }
+  return 0;
+}
+
+constexpr CounterSet counters_of_attempts(const Traits &traits) {
+  const bool delivered = traits.status == StatusClass::kDelivered;
+  const bool ended = delivered || traits.status == StatusClass::kFailed || traits.status == StatusClass::kDeadLetter;
+  CounterSet set = 0;
+  if (traits.retried) {
+    set |= bit(Counter::kRetried);
+    if (ended) set |= bit(Counter::kRetriedEnded);
+    if (delivered) set |= bit(Counter::kRetriedDelivered);
+    if (delivered && traits.label == LabelClass::kTransient) set |= bit(Counter::kTransientRetriedDelivered);
+  }
+  if (traits.status == StatusClass::kPending && traits.last_chance) set |= bit(Counter::kNearFailure);
+  return set;
+}
+
+// The counters that a delivery raises by one.
+constexpr CounterSet counters_of(const Traits &traits) {
+  return bit(Counter::kTotal) | counters_of_status(traits.status, says_failure(traits.label)) |
+         counters_of_label(traits.label) | counters_of_attempts(traits);
+}
+
+// No counter may be larger: a double still holds it exactly, and the sum of any that are real cannot overflow.
+constexpr std::uint64_t kMaxCount = std::uint64_t{1} << 53;
+
+// All counters of a cell, or of many; those that its rollup does not keep are 0.
 struct Tally {
   std::array<std::uint64_t, kCounters> counts{};
 
   std::uint64_t operator[](Counter counter) const { return counts[static_cast<std::size_t>(counter)]; }
+
+  // Adds those of `set`. Throws kLimit where one is beyond kMaxCount.
+  void add(const Tally &more, CounterSet set = kAllCounters) {
+    for (; set != 0; set &= set - 1) {
+      const auto i = static_cast<std::size_t>(__builtin_ctz(set));
+      if ((set & (~set + 1) & kMaxima) != 0) {
+        counts[i] = std::max(counts[i], more.counts[i]);
+        continue;
+      }
+      counts[i] += more.counts[i];
+      if (counts[i] > kMaxCount) throw Error(ErrorKind::kLimit, "a counter is beyond 2^53");
+    }
+  }
 };
 
 }  // namespace insights

@@ -86,7 +86,8 @@ ExpandedRollup *first_state(FunctionCallInfo fcinfo) {
 using namespace insights;
 using namespace insights::pg;
 
-// delivery_rollup_agg's transition: (state, shape, created_at, tenant, endpoint, status, triage_label) -> state
+// delivery_rollup_agg's transition: (state, shape, created_at, tenant, endpoint, status, triage_label[, attempts,
+// max_attempts]) -> state
 ANOMALY_INSIGHTS_FUNCTION(ai_rollup_add) {
   ExpandedRollup *state = PG_ARGISNULL(0) ? nullptr : writable_rollup(PG_GETARG_DATUM(0));
   if (state == nullptr) state = first_state(fcinfo);
@@ -101,6 +102,10 @@ ANOMALY_INSIGHTS_FUNCTION(ai_rollup_add) {
   delivery.endpoint = text_argument(fcinfo, 4);
   delivery.status = text_argument(fcinfo, 5);
   delivery.triage_label = text_argument(fcinfo, 6);
+  if (PG_NARGS() > 7) {
+    if (!PG_ARGISNULL(7)) delivery.attempts = PG_GETARG_INT32(7);
+    if (!PG_ARGISNULL(8)) delivery.max_attempts = PG_GETARG_INT32(8);
+  }
   state->rollup->add(delivery);
   state->forget_flat();
   return state->datum();

@@ -82,6 +82,9 @@ Row random_row(Random &random, const std::vector<Value> &names, Timestamp begin,
   row.endpoint = pick(random, names);
   row.status = pick(random, odd_statuses());
   row.label = pick(random, odd_labels());
+  static const std::vector<std::int32_t> numbers = {Delivery::kNoNumber, -3, 0, 1, 2, 3, 5, INT32_MAX};
+  row.attempts = pick(random, numbers);
+  row.max_attempts = pick(random, numbers);
   return row;
 }
 
@@ -196,14 +199,48 @@ TEST(Rollup, CountsEveryStatusAndLabel) {
   }
 }
 
+// The age of the oldest pending delivery is a maximum, whatever way the parts come together.
+TEST(Rollup, OldestPending) {
+  const std::vector<Timestamp> edges = {0, 100 * kSecond, 7200 * kSecond};
+  const std::string shape = empty_rollup(edges_grid(edges));
+  const std::vector<Row> rows = {
+      {1, "t", "e", "pending", {}},           {99 * kSecond, "t", "e", "pending", {}},
+      {100 * kSecond, "t", "e", "sent", {}},  {200 * kSecond, "t", "e", "queued", {}},
+      {150 * kSecond, "t", "e", "retry", {}}, {0, "t", "e", "failed", {}},
+  };
+  EXPECT_EQ(read_cells(roll_up(shape, rows)), model_of(rows, edges));
+  std::vector<std::string> parts;
+  for (const Row &row : rows) parts.push_back(roll_up(shape, {row}));
+  const Cells cells = read_cells(merge_all(shape, parts));
+  EXPECT_EQ(cells, model_of(rows, edges));
+  Counts first = cells.begin()->second.at(0);
+  Counts second = cells.begin()->second.at(1);
+  EXPECT_EQ(count(first, Counter::kPendingSeconds), 99U);
+  EXPECT_EQ(count(second, Counter::kPendingSeconds), 7049U);
+}
+
+// Attempts are summed; the sum may need more than 32 bits long before the number of deliveries does.
+TEST(Rollup, SumsAttempts) {
+  const std::string shape = small_shape();
+  std::vector<Row> rows;
+  for (int i = 0; i < 7; ++i) rows.push_back({0, "t", "e", "ok", {}, INT32_MAX, 3});
+  rows.push_back({0, "t", "e", "ok", {}, -5, 3});
+  const std::string flat = roll_up(shape, rows);
+  EXPECT_EQ(read_cells(flat), model_of(rows, kEdges));
+  EXPECT_EQ(merge_all(shape, {flat, shape}), flat);
+  Counts counts = read_cells(flat).begin()->second.begin()->second;
+  EXPECT_EQ(count(counts, Counter::kDeliveredAttempts), std::uint64_t{7} * INT32_MAX + 1);
+  EXPECT_EQ(count(counts, Counter::kTotal), 8U);
+}
+
 TEST(Rollup, UsesTheMapOfItsShape) {
   const Statuses statuses = {{"2", StatusClass::kDelivered}, {"9", StatusClass::kDeadLetter}};
   const std::string shape = empty_rollup(edges_grid(kEdges), kAllCounters, statuses);
   const std::string flat =
       roll_up(shape, {{0, "t", "e", "2", {}}, {0, "t", "e", "9", {}}, {0, "t", "e", "failed", {}}});
-  Counts expected = counts_of(StatusClass::kDelivered, false);
+  Counts expected = counts_of(StatusClass::kDelivered, Row());
   for (const StatusClass status : {StatusClass::kDeadLetter, StatusClass::kUnmapped}) {
-    const Counts more = counts_of(status, false);
+    const Counts more = counts_of(status, Row());
     for (std::size_t i = 0; i < more.size(); ++i) expected[i] += more[i];
   }
   EXPECT_EQ(read_cells(flat).at({"t", "e"}).at(3), expected);

@@ -142,13 +142,22 @@ TEST(Status, NamesBothWays) {
   }
 }
 
-TEST(Status, LabelsThatSayFailure) {
-  EXPECT_TRUE(label_says_failure("permanent_4xx"));
-  EXPECT_TRUE(label_says_failure("transient_endpoint_down"));
-  for (const char *label : {"rate_limited", "unknown", "", "permanent_4xx ", "Permanent_4xx", "permanent"}) {
-    EXPECT_FALSE(label_says_failure(label)) << label;
+TEST(Status, LabelClasses) {
+  for (int label = 0; label < 4; ++label) {
+    EXPECT_EQ(label_class(label_name(static_cast<LabelClass>(label))), static_cast<LabelClass>(label));
   }
-  EXPECT_FALSE(label_says_failure(Text()));
+  for (const char *label : {"unknown", "", "permanent_4xx ", "Permanent_4xx", "permanent", "unclassified"}) {
+    EXPECT_EQ(label_class(label), LabelClass::kOther) << label;
+  }
+  EXPECT_EQ(label_class(Text()), LabelClass::kNone);
+}
+
+TEST(Status, LabelsThatSayFailure) {
+  EXPECT_TRUE(says_failure(LabelClass::kPermanent));
+  EXPECT_TRUE(says_failure(LabelClass::kTransient));
+  EXPECT_FALSE(says_failure(LabelClass::kRateLimited));
+  EXPECT_FALSE(says_failure(LabelClass::kOther));
+  EXPECT_FALSE(says_failure(LabelClass::kNone));
 }
 
 TEST(Status, DecodesWhatItEncodes) {

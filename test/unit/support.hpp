@@ -55,10 +55,13 @@ struct Row {
   Value endpoint;
   Value status = "delivered";
   Value label;
+  std::int32_t attempts = Delivery::kNoNumber;
+  std::int32_t max_attempts = Delivery::kNoNumber;
 };
 
 inline Delivery delivery_of(const Row &row) {
-  return {row.at, text_of(row.tenant), text_of(row.endpoint), text_of(row.status), text_of(row.label)};
+  return {row.at,       text_of(row.tenant), text_of(row.endpoint), text_of(row.status), text_of(row.label),
+          row.attempts, row.max_attempts};
 }
 
 // Shapes
@@ -140,11 +143,16 @@ using Cells = std::map<Key, std::map<std::uint32_t, Counts>>;
 
 inline std::uint64_t &count(Counts &counts, Counter counter) { return counts[static_cast<std::size_t>(counter)]; }
 
-// What a delivery counts as, in the words of DETECTION.md and REFERENCE.md.
-inline Counts counts_of(StatusClass status, bool label_failure) {
+// What a delivery counts as, in the words of DETECTION.md and REFERENCE.md. Its age is another matter.
+inline Counts counts_of(StatusClass status, const Row &row) {
   const bool delivered = status == StatusClass::kDelivered;
   const bool failed_by_status = status == StatusClass::kFailed || status == StatusClass::kDeadLetter;
+  const bool label_failure = row.label == "permanent_4xx" || row.label == "transient_endpoint_down";
   const bool failure = failed_by_status || (label_failure && !delivered);
+  const bool transient = row.label == "transient_endpoint_down";
+  const bool other = row.label && !label_failure && row.label != "rate_limited";
+  const bool retried = row.attempts > 1;
+  const bool both = row.attempts != Delivery::kNoNumber && row.max_attempts != Delivery::kNoNumber;
   Counts counts{};
   count(counts, Counter::kTotal) = 1;
   count(counts, Counter::kDelivered) = delivered;
@@ -154,6 +162,17 @@ inline Counts counts_of(StatusClass status, bool label_failure) {
   count(counts, Counter::kSettled) = delivered || failure;
   count(counts, Counter::kFailures) = failure;
   count(counts, Counter::kReferenceFailures) = failed_by_status || label_failure;
+  count(counts, Counter::kTransient) = transient;
+  count(counts, Counter::kPermanent) = row.label == "permanent_4xx";
+  count(counts, Counter::kRateLimited) = row.label == "rate_limited";
+  count(counts, Counter::kOtherLabel) = other;
+  count(counts, Counter::kRetried) = retried;
+  count(counts, Counter::kRetriedEnded) = retried && (delivered || failed_by_status);
+  count(counts, Counter::kRetriedDelivered) = retried && delivered;
+  count(counts, Counter::kTransientRetriedDelivered) = retried && delivered && transient;
+  count(counts, Counter::kNearFailure) =
+      status == StatusClass::kPending && both && row.attempts + 1 >= row.max_attempts;
+  count(counts, Counter::kDeliveredAttempts) = !delivered ? 0 : retried ? static_cast<std::uint64_t>(row.attempts) : 1;
   return counts;
 }
 
@@ -165,10 +184,13 @@ class Model {
   void add(const Row &row) {
     for (std::uint32_t slot = 0; slot + 1 < edges_.size(); ++slot) {
       if (row.at < edges_[slot] || row.at >= edges_[slot + 1]) continue;
-      const bool label = row.label == "permanent_4xx" || row.label == "transient_endpoint_down";
-      const Counts counts = counts_of(class_of(row.status), label);
+      const StatusClass status = class_of(row.status);
+      const Counts counts = counts_of(status, row);
       Counts &cell = cells_[{row.tenant, row.endpoint}][slot];
       for (std::size_t i = 0; i < counts.size(); ++i) cell[i] += (counters_ >> i & 1U) != 0 ? counts[i] : 0;
+      if (status != StatusClass::kPending || (counters_ & bit(Counter::kPendingSeconds)) == 0) continue;
+      const auto seconds = static_cast<std::uint64_t>(edges_[slot + 1] - 1 - row.at) / kSecond;
+      count(cell, Counter::kPendingSeconds) = std::max(count(cell, Counter::kPendingSeconds), seconds);
     }
   }
 
