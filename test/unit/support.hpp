@@ -171,7 +171,7 @@ inline Counts counts_of(StatusClass status, const Row &row) {
   count(counts, Counter::kRetriedDelivered) = retried && delivered;
   count(counts, Counter::kTransientRetriedDelivered) = retried && delivered && transient;
   count(counts, Counter::kNearFailure) =
-      status == StatusClass::kPending && both && row.attempts + 1 >= row.max_attempts;
+      status == StatusClass::kPending && both && std::int64_t{row.attempts} + 1 >= row.max_attempts;
   count(counts, Counter::kDeliveredAttempts) = !delivered ? 0 : retried ? static_cast<std::uint64_t>(row.attempts) : 1;
   return counts;
 }
