@@ -9,15 +9,23 @@ OBJS = \
 	src/core/anomalies_json.o \
 	src/core/binomial.o \
 	src/core/cell_log.o \
+	src/core/compare.o \
 	src/core/detection.o \
 	src/core/explain.o \
+	src/core/figures.o \
 	src/core/fleet.o \
+	src/core/grouped.o \
+	src/core/history.o \
+	src/core/insights_json.o \
+	src/core/json_text.o \
 	src/core/message.o \
 	src/core/number.o \
 	src/core/rate.o \
 	src/core/rate_failure.o \
 	src/core/rate_spike.o \
 	src/core/reference.o \
+	src/core/replay.o \
+	src/core/replay_json.o \
 	src/core/rollup.o \
 	src/core/rollup_reader.o \
 	src/core/rollup_runs.o \
@@ -25,12 +33,23 @@ OBJS = \
 	src/core/shape.o \
 	src/core/slot_grid.o \
 	src/core/status.o \
+	src/core/top_failing.o \
+	src/core/trends.o \
+	src/core/triage.o \
 	src/pg/anomalies.o \
 	src/pg/arguments.o \
+	src/pg/calendar.o \
+	src/pg/compare.o \
+	src/pg/detection.o \
 	src/pg/guard.o \
+	src/pg/history.o \
+	src/pg/insights.o \
+	src/pg/json.o \
 	src/pg/local_time.o \
 	src/pg/memory.o \
 	src/pg/module.o \
+	src/pg/query.o \
+	src/pg/replay.o \
 	src/pg/rollup_agg.o \
 	src/pg/rollup_functions.o \
 	src/pg/rollup_type.o \
@@ -39,7 +58,10 @@ OBJS = \
 	src/pg/source.o \
 	src/pg/source_check.o \
 	src/pg/source_expression.o \
-	src/pg/source_register.o
+	src/pg/source_register.o \
+	src/pg/trends.o \
+	src/pg/triage.o \
+	src/pg/window.o
 
 # The tests hold texts that only UTF-8 has.
 REGRESS_OPTS = --encoding=UTF8 --no-locale

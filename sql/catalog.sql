@@ -19,9 +19,7 @@ WHERE d.deptype = 'e' ORDER BY p.proname COLLATE "C";
 SELECT p.proname AS name, arguments
 FROM pg_proc p, unnest(string_to_array(pg_get_function_arguments(p.oid), ', ')) WITH ORDINALITY AS a (arguments, place)
 WHERE p.pronamespace = 'insights'::regnamespace
-  AND p.proname IN ('anomalies_current', 'anomalies_current_json', 'anomalies_explain', 'delivery_source_register',
-                    'delivery_source_drop', 'delivery_source_check', 'delivery_rollup_shape', 'delivery_rollup_agg',
-                    'rollup_merge', 'rollup_cells')
+  AND p.proname !~ '^delivery_rollup_(add|combine|in|out|recv|send)$'
 ORDER BY p.proname COLLATE "C", place;
 
 -- and the columns and types of the rows
@@ -30,12 +28,15 @@ FROM pg_proc p,
   LATERAL (SELECT place, p.proargnames[place] AS name, p.proallargtypes[place]::regtype AS type, p.proargmodes[place] AS mode
            FROM generate_subscripts(p.proargnames, 1) AS place) a
 WHERE p.oid = 'insights.anomalies_current'::regproc AND a.mode = 't' ORDER BY a.place;
+-- those of the history are the same; this has no rows
+SELECT * FROM (SELECT pg_get_function_result('insights.anomalies_current'::regproc) AS current,
+                      pg_get_function_result('insights.anomalies_history'::regproc) AS history) r
+WHERE current IS DISTINCT FROM history;
 SELECT p.proname AS name, pg_get_function_result(p.oid) AS result
 FROM pg_proc p
 WHERE p.pronamespace = 'insights'::regnamespace
-  AND p.proname IN ('anomalies_current_json', 'anomalies_explain', 'delivery_source_register', 'delivery_source_drop',
-                    'delivery_source_check', 'delivery_rollup_shape', 'rollup_cells',
-                    'delivery_rollup_agg', 'rollup_merge')
+  AND p.proname NOT IN ('anomalies_current', 'anomalies_history')
+  AND p.proname !~ '^delivery_rollup_(add|combine|in|out|recv|send)$'
 ORDER BY p.proname COLLATE "C";
 
 -- nothing is without a comment; this has no rows
@@ -61,8 +62,7 @@ SELECT typlen, typstorage, typinput, typoutput, typreceive, typsend FROM pg_type
 
 -- what everybody may do: registering is not for everybody, and the table of sources is nobody's
 SELECT p.proname AS name, has_function_privilege('public', p.oid, 'EXECUTE') AS everybody
-FROM pg_proc p WHERE p.pronamespace = 'insights'::regnamespace AND p.proname ~ '^(anomalies|delivery_source|rollup)'
-ORDER BY p.proname COLLATE "C";
+FROM pg_proc p WHERE p.pronamespace = 'insights'::regnamespace ORDER BY p.proname COLLATE "C";
 SELECT has_table_privilege('public', 'delivery_sources', privilege) AS everybody, privilege
 FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) privilege;
 

@@ -42,11 +42,15 @@ SELECT tenant_id, endpoint, date_trunc('hour', created_at, 'UTC') AS slot_start,
        count(*) FILTER (WHERE triage_label = 'rate_limited') AS rate_limited, count(*) FILTER (WHERE triage_label = 'unknown') AS "unknown",
        count(*) FILTER (WHERE attempts > 1) AS retried, count(*) FILTER (WHERE attempts > 1 AND status IN ('delivered', 'failed', 'dead_letter')) AS retried_ended,
        count(*) FILTER (WHERE attempts > 1 AND arrived) AS retried_delivered, count(*) FILTER (WHERE attempts > 1 AND arrived AND transient) AS transient_retried_delivered,
+       count(*) FILTER (WHERE attempts > 1 AND ended AND transient) AS transient_retried_ended, count(*) FILTER (WHERE attempts > 1 AND ended AND limited) AS rate_limited_retried_ended,
+       count(*) FILTER (WHERE attempts > 1 AND arrived AND limited) AS rate_limited_retried_delivered,
+       count(*) FILTER (WHERE ended AND NOT arrived AND transient) AS transient_failed, count(*) FILTER (WHERE ended AND NOT arrived AND limited) AS rate_limited_failed,
        count(*) FILTER (WHERE status = 'pending' AND attempts >= max_attempts - 1) AS near_failure,
        coalesce(sum(greatest(attempts, 1)) FILTER (WHERE arrived), 0) AS delivered_attempts,
        coalesce(ceil(extract(epoch FROM date_trunc('hour', created_at, 'UTC') + interval '1 hour' - min(created_at) FILTER (WHERE status = 'pending'))) - 1, 0)::bigint AS oldest_pending_seconds
 FROM d, LATERAL (SELECT coalesce(status = 'delivered', false) AS arrived,
   coalesce(status IN ('failed', 'dead_letter'), false) OR coalesce(triage_label IN ('permanent_4xx', 'transient_endpoint_down'), false) AS failure,
+  coalesce(status IN ('delivered', 'failed', 'dead_letter'), false) AS ended, coalesce(triage_label = 'rate_limited', false) AS limited,
   coalesce(triage_label = 'transient_endpoint_down', false) AS transient) v
 GROUP BY tenant_id, endpoint, date_trunc('hour', created_at, 'UTC');
 SELECT count(*) AS cells, sum(total) AS total, count(*) FILTER (WHERE tenant_id IS NULL) AS no_tenant, count(*) FILTER (WHERE endpoint IS NULL) AS no_endpoint,

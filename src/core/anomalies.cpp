@@ -130,68 +130,57 @@ RateJudgement judge_rate(const RateCounts &counts, const Detection &detection, c
   return judgement;
 }
 
-namespace {
+Evaluation::Evaluation(const Detection &detection, std::pmr::memory_resource *memory)
+    : detection_(detection), memory_(memory), survey_(detection, memory), candidates_(memory), anomalies_(memory) {}
 
-// A group that may be anomalous, and what was counted of it.
-struct Candidate {
-  RollupReader::Group group;
-  RateCounts counts;
-};
+// What the fleet does is known only at the end; but a fleet factor only ever takes a spike away, so whatever is not
+// flagged without one can be forgotten at once.
+void Evaluation::add(const RollupReader::Group &group, const RateCounts &counts) {
+  const RateJudgement judgement = judge_rate(counts, detection_, Fleet());
+  survey_.add(group.tenant, counts, judgement.silence);
+  if (judgement.any()) candidates_.push_back({group, counts});
+}
 
-// One pass over the groups. What the fleet does is known only at its end; but a fleet factor only ever takes a spike
-// away, so whatever is not flagged without one can be forgotten at once.
-Fleet find_rate_anomalies(RollupReader &reader, const Detection &detection, Poll &poll,
-                          std::pmr::vector<Anomaly> &anomalies, std::pmr::memory_resource *memory) {
-  FleetSurvey survey(detection, memory);
-  std::pmr::vector<Candidate> candidates(memory);
-  RollupReader::Group group;
-  while (reader.next_group(group)) {
-    poll.tick();
-    const RateCounts counts = read_rate_counts(reader, detection, poll);
-    const RateJudgement judgement = judge_rate(counts, detection, Fleet());
-    survey.add(group.tenant, counts, judgement.silence);
-    if (judgement.any()) candidates.push_back({group, counts});
+void Evaluation::add(const RollupReader::Group &group, const ReferenceCounts &counts) {
+  if (const auto anomaly = reference_anomaly(group, counts)) anomalies_.push_back(*anomaly);
+}
+
+std::pmr::vector<Anomaly> Evaluation::finish(bool unicode, Poll &poll) {
+  const Fleet fleet = survey_.finish();
+  if (detection_.method == Method::kRate) {
+    if (const auto anomaly = fleet_anomaly(detection_, fleet)) anomalies_.push_back(*anomaly);
   }
-  const Fleet fleet = survey.finish();
-  if (const auto anomaly = fleet_anomaly(detection, fleet)) anomalies.push_back(*anomaly);
-  for (const Candidate &candidate : candidates) {
-    if (const auto anomaly = rate_anomaly(candidate.group, candidate.counts, detection, fleet)) {
-      anomalies.push_back(*anomaly);
+  for (const Candidate &candidate : candidates_) {
+    poll.tick();
+    if (const auto anomaly = rate_anomaly(candidate.group, candidate.counts, detection_, fleet)) {
+      anomalies_.push_back(*anomaly);
     }
   }
-  return fleet;
-}
-
-void find_reference_anomalies(RollupReader &reader, Poll &poll, std::pmr::vector<Anomaly> &anomalies) {
-  RollupReader::Group group;
-  while (reader.next_group(group)) {
-    poll.tick();
-    if (const auto anomaly = reference_anomaly(group, read_reference_counts(reader, poll)))
-      anomalies.push_back(*anomaly);
-  }
-}
-
-}  // namespace
-
-std::pmr::vector<Anomaly> find_anomalies(std::string_view flat, const Detection &detection, bool unicode, Poll &poll,
-                                         std::pmr::memory_resource *memory) {
-  std::pmr::vector<Anomaly> anomalies(memory);
-  RollupReader reader(flat, memory);
-  Fleet fleet;
-  if (detection.method == Method::kRate) {
-    fleet = find_rate_anomalies(reader, detection, poll, anomalies, memory);
-  } else {
-    find_reference_anomalies(reader, poll, anomalies);
-  }
-  std::sort(anomalies.begin(), anomalies.end(), [&poll](const Anomaly &a, const Anomaly &b) {
+  std::sort(anomalies_.begin(), anomalies_.end(), [&poll](const Anomaly &a, const Anomaly &b) {
     poll.tick();
     return graver(a, b);
   });
-  for (Anomaly &anomaly : anomalies) {
+  for (Anomaly &anomaly : anomalies_) {
     poll.tick();
-    anomaly.message = write_message(anomaly, fleet, unicode, memory);
+    anomaly.message = write_message(anomaly, fleet, unicode, memory_);
   }
-  return anomalies;
+  return std::move(anomalies_);
+}
+
+std::pmr::vector<Anomaly> find_anomalies(std::string_view flat, const Detection &detection, bool unicode, Poll &poll,
+                                         std::pmr::memory_resource *memory) {
+  Evaluation evaluation(detection, memory);
+  RollupReader reader(flat, memory);
+  RollupReader::Group group;
+  while (reader.next_group(group)) {
+    poll.tick();
+    if (detection.method == Method::kRate) {
+      evaluation.add(group, read_rate_counts(reader, detection, poll));
+    } else {
+      evaluation.add(group, read_reference_counts(reader, poll));
+    }
+  }
+  return evaluation.finish(unicode, poll);
 }
 
 }  // namespace insights

@@ -79,8 +79,39 @@ struct RateJudgement {
 };
 RateJudgement judge_rate(const RateCounts &counts, const Detection &detection, const Fleet &fleet);
 
-// The anomalies in their order: critical first, then by recent failures, then by tenant and endpoint (by bytes, NULL
-// last). `unicode` says whether messages may hold more than ASCII.
+// One evaluation of the detector. Takes the groups in the order of a rollup, then says what is wrong.
+class Evaluation {
+ public:
+  Evaluation(const Detection &detection, std::pmr::memory_resource *memory);
+
+  const Detection &detection() const { return detection_; }
+
+  // The counts of the method; the other overload is for the other method.
+  void add(const RollupReader::Group &group, const RateCounts &counts);
+  void add(const RollupReader::Group &group, const ReferenceCounts &counts);
+
+  // The same as add(group, counts), for counts of which may_matter() says no: of these only the sums are looked at.
+  void add_quiet(const RateCounts &counts) { survey_.add(Text(), counts, SilenceVerdict()); }
+
+  // The anomalies in their order: critical first, then by recent failures, then by tenant and endpoint (by bytes, NULL
+  // last). `unicode` says whether messages may hold more than ASCII.
+  std::pmr::vector<Anomaly> finish(bool unicode, Poll &poll);
+
+ private:
+  // A group that may be anomalous, and what was counted of it.
+  struct Candidate {
+    RollupReader::Group group;
+    RateCounts counts;
+  };
+
+  Detection detection_;
+  std::pmr::memory_resource *memory_;
+  FleetSurvey survey_;
+  std::pmr::vector<Candidate> candidates_;
+  std::pmr::vector<Anomaly> anomalies_;
+};
+
+// What is wrong, from the rollup of detection_edges(). The texts of the anomalies point into its bytes.
 std::pmr::vector<Anomaly> find_anomalies(std::string_view flat, const Detection &detection, bool unicode, Poll &poll,
                                          std::pmr::memory_resource *memory);
 

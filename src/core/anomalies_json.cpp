@@ -1,21 +1,15 @@
 #include "anomalies_json.hpp"
 
-#include <cstdio>
-#include <ctime>
-#include <nlohmann/json.hpp>
+#include <algorithm>
+
+#include "json_text.hpp"
 
 namespace insights {
 
 namespace {
 
-using nlohmann::json;
-
 // An array's elements may take up to 256 MB in a JSONB.
 constexpr std::size_t kLongestJsonb = (std::size_t{1} << 28) - (std::size_t{1} << 20);
-
-constexpr std::int64_t kUnixSeconds2000 = 946684800;
-
-json text_or_null(Text text) { return is_null(text) ? json(nullptr) : json(std::string(text)); }
 
 json number_or_null(const std::optional<double> &number) { return number ? json(*number) : json(nullptr); }
 
@@ -23,9 +17,6 @@ json number_or_null(const std::optional<double> &number) { return number ? json(
 json in_minutes(Duration duration) {
   return duration % kMinute == 0 ? json(duration / kMinute) : json(static_cast<double>(duration) / kMinute);
 }
-
-// Bytes that are no UTF-8 become U+FFFD.
-std::string to_text(const json &value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 json incident(const Anomaly &anomaly, const std::string &detected_at) {
   json object = {
@@ -47,19 +38,29 @@ json incident(const Anomaly &anomaly, const std::string &detected_at) {
   return object;
 }
 
-}  // namespace
-
-std::string iso_time(Timestamp time) {
-  // Division rounds towards zero, and time before 2000 is negative.
-  const std::int64_t seconds = time / kSecond - (time % kSecond < 0 ? 1 : 0) + kUnixSeconds2000;
-  const std::time_t unix_time = seconds;
-  std::tm parts{};
-  if (gmtime_r(&unix_time, &parts) == nullptr) return {};
-  char text[64];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", parts.tm_year + 1900, parts.tm_mon + 1,
-                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
-  return text;
+std::size_t count_critical(const std::pmr::vector<Anomaly> &anomalies) {
+  return static_cast<std::size_t>(
+      std::count_if(anomalies.begin(), anomalies.end(), [](const Anomaly &anomaly) { return anomaly.critical(); }));
 }
+
+void check_length(const ByteWriter &out, const char *hint) {
+  if (out.written().size() <= kLongestJsonb) return;
+  throw Error(ErrorKind::kLimit, "the report is too long for a JSONB", hint);
+}
+
+json snapshot_json(const AnomalySnapshot &snapshot) {
+  const std::string at = iso_time(snapshot.at);
+  json incidents = json::array();
+  for (std::size_t i = 0; i < std::min(snapshot.anomalies.size(), kIncidentsOfSnapshot); ++i) {
+    incidents.push_back(incident(snapshot.anomalies[i], at));
+  }
+  return {{"timestamp", at},
+          {"incident_count", snapshot.anomalies.size()},
+          {"critical_count", count_critical(snapshot.anomalies)},
+          {"incidents", std::move(incidents)}};
+}
+
+}  // namespace
 
 void write_anomalies_json(const Anomaly *anomalies, std::size_t count, const Detection &detection, ByteWriter &out,
                           Poll &poll) {
@@ -71,10 +72,7 @@ void write_anomalies_json(const Anomaly *anomalies, std::size_t count, const Det
     critical += anomalies[i].critical() ? 1 : 0;
     if (i > 0) out.put_bytes(", ");
     out.put_bytes(to_text(incident(anomalies[i], detected_at)));
-    if (out.written().size() > kLongestJsonb) {
-      throw Error(ErrorKind::kLimit, "a report of " + std::to_string(count) + " incidents is too long for a JSONB",
-                  "Give a tenant, or take the rows of anomalies_current().");
-    }
+    check_length(out, "Give a tenant, or take the rows of anomalies_current().");
   }
   const json rest = {
       {"summary",
@@ -85,6 +83,19 @@ void write_anomalies_json(const Anomaly *anomalies, std::size_t count, const Det
   };
   out.put_bytes("], ");
   out.put_bytes(to_text(rest).substr(1));  // the members go on
+}
+
+void write_history_json(const std::pmr::vector<AnomalySnapshot> &snapshots, int hours, Timestamp generated_at,
+                        ByteWriter &out, Poll &poll) {
+  out.put_bytes("{\"snapshots\": [");
+  for (std::size_t i = 0; i < snapshots.size(); ++i) {
+    poll.tick();
+    if (i > 0) out.put_bytes(", ");
+    out.put_bytes(to_text(snapshot_json(snapshots[i])));
+    check_length(out, "Take a longer step, or the rows of anomalies_history().");
+  }
+  out.put_bytes("], ");
+  out.put_bytes(to_text({{"hours_analyzed", hours}, {"generated_at", iso_time(generated_at)}}).substr(1));
 }
 
 }  // namespace insights

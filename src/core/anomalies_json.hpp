@@ -1,10 +1,11 @@
-// The JSON of `GET /anomalies/current`.
+// The JSON of `GET /anomalies/current` and `GET /anomalies/history`.
 #pragma once
 
 #include <string>
 
 #include "anomalies.hpp"
 #include "bytes.hpp"
+#include "history.hpp"
 #include "poll.hpp"
 
 namespace insights {
@@ -18,7 +19,9 @@ namespace insights {
 void write_anomalies_json(const Anomaly *anomalies, std::size_t count, const Detection &detection, ByteWriter &out,
                           Poll &poll);
 
-// "2025-11-05T14:30:00Z": whole seconds, rounded down.
-std::string iso_time(Timestamp time);
+// The contract of the original: of each snapshot its counts and its gravest five incidents. Texts and limit as above.
+constexpr std::size_t kIncidentsOfSnapshot = 5;
+void write_history_json(const std::pmr::vector<AnomalySnapshot> &snapshots, int hours, Timestamp generated_at,
+                        ByteWriter &out, Poll &poll);
 
 }  // namespace insights

@@ -78,53 +78,74 @@ std::pmr::vector<Timestamp> detection_edges(const Detection &detection, std::pmr
   return edges;
 }
 
-RateCounts read_rate_counts(RollupReader &reader, const Detection &detection, Poll &poll) {
-  RateCounts counts;
-  const auto blocks = static_cast<std::uint32_t>(detection.blocks());
-  const bool twelve = detection.blocks() >= kBlocksForTwelve;
-  counts.blocks = static_cast<int>(blocks);
-  counts.least_triple = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t triple = 0;      // of the aligned three blocks that are being read
-  std::uint32_t triple_end = 3;  // the block after them
-  const auto close_triples = [&](std::uint32_t block) {
-    for (; triple_end <= block; triple_end += 3, triple = 0) {
-      counts.peak_triple = std::max(counts.peak_triple, triple);
-      counts.least_triple = std::min(counts.least_triple, triple);
-    }
-  };
+SlotCounts slot_counts(const Tally &tally, Method method) {
+  return {tally[Counter::kTotal], tally[Counter::kSettled],
+          tally[method == Method::kRate ? Counter::kFailures : Counter::kReferenceFailures]};
+}
 
+RateCounter::RateCounter(const Detection &detection)
+    : blocks_(static_cast<std::uint32_t>(detection.blocks())), twelve_(detection.blocks() >= kBlocksForTwelve) {
+  counts_.blocks = detection.blocks();
+  counts_.least_triple = std::numeric_limits<std::uint64_t>::max();
+}
+
+// The slots end with R, R, 4R/5, R/5; the 12 R reach nine blocks into the baseline.
+void RateCounter::add(std::uint32_t slot, const SlotCounts &slot_counts) {
+  if (slot < blocks_) {
+    add_baseline(slot, slot_counts);
+    if (twelve_ && slot >= blocks_ - 9) add_to(kTwelve, slot_counts);
+    return;
+  }
+  counts_.triple += slot_counts.total;
+  add_to(kTriple, slot_counts);
+  if (twelve_) add_to(kTwelve, slot_counts);
+  if (slot < blocks_ + 2) return;
+  counts_.recent += slot_counts.total;
+  add_to(kRecent, slot_counts);
+  if (slot == blocks_ + 3) add_to(kFifth, slot_counts);
+}
+
+void RateCounter::add_baseline(std::uint32_t block, const SlotCounts &slot_counts) {
+  close_triples(block);
+  triple_ += slot_counts.total;
+  counts_.baseline += slot_counts.total;
+  counts_.baseline_squares += static_cast<double>(slot_counts.total) * static_cast<double>(slot_counts.total);
+  counts_.peak_block = std::max(counts_.peak_block, slot_counts.total);
+  counts_.baseline_settled += slot_counts.settled;
+  counts_.baseline_failed += slot_counts.failures;
+}
+
+void RateCounter::add_to(RateWindow window, const SlotCounts &slot_counts) {
+  counts_.settled[window] += slot_counts.settled;
+  counts_.failed[window] += slot_counts.failures;
+}
+
+// Ends the aligned triples of blocks that lie before `block`, the empty ones too.
+void RateCounter::close_triples(std::uint32_t block) {
+  for (; triple_end_ <= block; triple_end_ += 3, triple_ = 0) {
+    counts_.peak_triple = std::max(counts_.peak_triple, triple_);
+    counts_.least_triple = std::min(counts_.least_triple, triple_);
+  }
+}
+
+RateCounts RateCounter::finish() {
+  close_triples(blocks_);
+  return counts_;
+}
+
+void ReferenceCounts::add(std::uint32_t slot, const SlotCounts &slot_counts) {
+  (slot == 0 ? baseline : recent) += slot_counts.total;
+  (slot == 0 ? baseline_failures : recent_failures) += slot_counts.failures;
+}
+
+RateCounts read_rate_counts(RollupReader &reader, const Detection &detection, Poll &poll) {
+  RateCounter counter(detection);
   RollupReader::Cell cell;
   while (reader.next_cell(cell)) {
     poll.tick();
-    const std::uint64_t total = cell.tally[Counter::kTotal];
-    const std::uint64_t settled = cell.tally[Counter::kSettled];
-    const std::uint64_t failed = cell.tally[Counter::kFailures];
-    const auto add_to = [&](RateWindow window) {
-      counts.settled[window] += settled;
-      counts.failed[window] += failed;
-    };
-    // The slots end with R, R, 4R/5, R/5; the 12 R reach nine blocks into the baseline.
-    if (cell.slot < blocks) {
-      close_triples(cell.slot);
-      triple += total;
-      counts.baseline += total;
-      counts.baseline_squares += static_cast<double>(total) * static_cast<double>(total);
-      counts.peak_block = std::max(counts.peak_block, total);
-      counts.baseline_settled += settled;
-      counts.baseline_failed += failed;
-      if (twelve && cell.slot >= blocks - 9) add_to(kTwelve);
-      continue;
-    }
-    counts.triple += total;
-    add_to(kTriple);
-    if (twelve) add_to(kTwelve);
-    if (cell.slot < blocks + 2) continue;
-    counts.recent += total;
-    add_to(kRecent);
-    if (cell.slot == blocks + 3) add_to(kFifth);
+    counter.add(cell.slot, slot_counts(cell.tally, Method::kRate));
   }
-  close_triples(blocks);
-  return counts;
+  return counter.finish();
 }
 
 ReferenceCounts read_reference_counts(RollupReader &reader, Poll &poll) {
@@ -132,8 +153,7 @@ ReferenceCounts read_reference_counts(RollupReader &reader, Poll &poll) {
   RollupReader::Cell cell;
   while (reader.next_cell(cell)) {
     poll.tick();
-    (cell.slot == 0 ? counts.baseline : counts.recent) += cell.tally[Counter::kTotal];
-    (cell.slot == 0 ? counts.baseline_failures : counts.recent_failures) += cell.tally[Counter::kReferenceFailures];
+    counts.add(cell.slot, slot_counts(cell.tally, Method::kReference));
   }
   return counts;
 }

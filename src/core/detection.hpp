@@ -43,12 +43,42 @@ std::pmr::vector<Timestamp> detection_edges(const Detection &detection, std::pmr
 // The counters that the method looks at.
 CounterSet detection_counters(Method method);
 
-// The counts of one group, read from its cells.
-RateCounts read_rate_counts(RollupReader &reader, const Detection &detection, Poll &poll);
+// What the methods look at of one slot; `failures` as the method counts them.
+struct SlotCounts {
+  std::uint64_t total = 0, settled = 0, failures = 0;
+};
+SlotCounts slot_counts(const Tally &tally, Method method);
 
+// Makes the inputs of method `rate` of one group from its slots, which are those of detection_edges().
+class RateCounter {
+ public:
+  explicit RateCounter(const Detection &detection);
+
+  // In the order of the slots; those without deliveries may be left out.
+  void add(std::uint32_t slot, const SlotCounts &slot_counts);
+  RateCounts finish();
+
+ private:
+  void add_baseline(std::uint32_t block, const SlotCounts &slot_counts);
+  void add_to(RateWindow window, const SlotCounts &slot_counts);
+  void close_triples(std::uint32_t block);
+
+  RateCounts counts_;
+  std::uint32_t blocks_;
+  bool twelve_;                   // 12R is judged
+  std::uint64_t triple_ = 0;      // of the aligned three blocks that are being added
+  std::uint32_t triple_end_ = 3;  // the block after them
+};
+
+// The same for method `reference`.
 struct ReferenceCounts {
   std::uint64_t recent = 0, baseline = 0, recent_failures = 0, baseline_failures = 0;
+
+  void add(std::uint32_t slot, const SlotCounts &slot_counts);
 };
+
+// The counts of one group, read from its cells.
+RateCounts read_rate_counts(RollupReader &reader, const Detection &detection, Poll &poll);
 ReferenceCounts read_reference_counts(RollupReader &reader, Poll &poll);
 
 }  // namespace insights

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "anomalies_json.hpp"
+#include "json_text.hpp"
 #include "number.hpp"
 #include "reference.hpp"
 

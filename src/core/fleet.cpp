@@ -6,9 +6,6 @@ namespace insights {
 
 namespace {
 
-// Groups with fewer deliveries in the baseline would make a median of noise.
-constexpr std::uint64_t kBusyBaseline = 50;
-
 double median(std::pmr::vector<double> &values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());

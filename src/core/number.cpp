@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 
 namespace insights {
 
@@ -24,6 +25,16 @@ double round2(double value) {
   double rounded = value;
   std::from_chars(text.data(), written.ptr, rounded);
   return rounded;
+}
+
+double rounded_ratio(Wide part, Wide whole, int decimals) {
+  if (whole == 0) return 0;
+  std::int64_t scale = 1;
+  for (int i = 0; i < decimals; ++i) scale *= 10;
+  const Wide size = part < 0 ? -part : part;
+  const Wide rounded = (2 * size * scale + whole) / (2 * whole);
+  const double result = static_cast<double>(rounded) / static_cast<double>(scale);
+  return part < 0 && rounded != 0 ? -result : result;
 }
 
 std::string python_repr(double value) {

@@ -87,6 +87,18 @@ double dispersion(const RateCounts &counts, const RateHistory *history) {
   return std::max(1.0, pooled);
 }
 
+std::uint64_t least_silence_baseline(const RatePolicy &policy, int blocks) {
+  // The dispersion is at least 1.
+  return static_cast<std::uint64_t>(std::log10(policy.silence_alpha) /
+                                    std::log10(blocks / (kWindowLength[kTriple] + blocks)));
+}
+
+bool may_matter(const RateCounts &counts, std::uint64_t least_silence_baseline) {
+  return counts.baseline >= std::min(least_silence_baseline, kBusyBaseline) ||
+         static_cast<double>(counts.triple) >= kLeastRecent ||
+         static_cast<double>(counts.failed[kTriple]) >= kLeastOngoing;
+}
+
 double log10_rate_test(double x, double window, double b, double blocks, double rho, double phi) {
   const double weight = rho * window;
   if (!(blocks * x > weight * b)) return 0;

@@ -21,6 +21,11 @@ constexpr std::array<double, kRateWindows> kWindowLength = {0.2, 1.0, 3.0, 12.0}
 // the baseline holds before it, and with nine that is nothing at all: a steady 10 % would alarm for ever.
 constexpr int kBlocksForTwelve = 12;
 
+constexpr double kLeastRecent = 10;  // deliveries in a traffic window that are worth a test
+constexpr double kLeastOngoing = 2;  // failures in 3R without which 12R tells of the past only
+// Deliveries in the baseline of a group that counts for the fleet: fewer would make a median of noise.
+constexpr std::uint64_t kBusyBaseline = 50;
+
 // What one scan of the last 3R + B gives for one (tenant, endpoint).
 struct RateCounts {
   int blocks = 12;                                    // J, at least 6 and a multiple of 3
@@ -109,6 +114,14 @@ double dispersion(const RateCounts &counts, const RateHistory *history);
 // log10 of I_pi(x/phi, b/phi + 1) with pi = rho w / (rho w + J): the conditional binomial test of two Poisson rates.
 // `window` is its length in units of R, `rho` includes the fleet factor. 0 where J x <= rho w b (not above).
 double log10_rate_test(double x, double window, double b, double blocks, double rho, double phi);
+
+// The fewest deliveries in a baseline of so many blocks with which silence could be judged, were they as regular as can
+// be.
+std::uint64_t least_silence_baseline(const RatePolicy &, int blocks);
+
+// Whether any of the tests below could have something to say, or the fleet looks at the group; told from `baseline`,
+// `triple` and failed[kTriple] alone. Of most groups, at most times, it is false. `least_silence_baseline` as above.
+bool may_matter(const RateCounts &, std::uint64_t least_silence_baseline);
 
 // `fleet_factor` is g >= 1. `history` may be null (R0).
 SpikeVerdict judge_spike(const RateCounts &, const RateHistory *history, const RatePolicy &, double phi,

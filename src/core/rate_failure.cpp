@@ -15,7 +15,6 @@ constexpr double kLargestThreshold = 0.95;
 constexpr double kPriorFailures = 0.5;  // shrinks the ratio of a thin baseline towards 1 %
 constexpr double kPriorSettled = 50;
 constexpr double kHistoryWeight = 2000;  // history counts as at most this many deliveries
-constexpr double kLeastOngoing = 2;      // failures in 3R without which 12R tells of the past only
 
 struct Ratio {
   double failed = 0;

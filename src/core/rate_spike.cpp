@@ -9,7 +9,6 @@ namespace insights {
 
 namespace {
 
-constexpr double kLeastRecent = 10;      // deliveries in a window that are worth a test
 constexpr double kThinBaseline = 20;     // a baseline with fewer says little ...
 constexpr double kPlainlyMany = 100;     // ... unless this many come now
 constexpr double kSeasonalFactor = 1.5;  // over the level that is usual at this time

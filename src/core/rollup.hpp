@@ -24,15 +24,15 @@ struct Delivery {
   Text endpoint;
   Text status;        // raw: the shape's status map says what it means
   Text triage_label;  // NULL where there is none
-  std::int32_t attempts = kNoNumber;
-  std::int32_t max_attempts = kNoNumber;
+  std::int64_t attempts = kNoNumber;  // of 32 bits, or NULL
+  std::int64_t max_attempts = kNoNumber;
 
-  static constexpr std::int32_t kNoNumber = INT32_MIN;  // NULL
+  static constexpr std::int64_t kNoNumber = INT64_MIN;  // NULL
 
   bool is_retried() const { return attempts > 1; }
   // Another attempt would be the last one, or there is none left.
   bool is_last_chance() const {
-    return attempts != kNoNumber && max_attempts != kNoNumber && attempts >= std::int64_t{max_attempts} - 1;
+    return attempts != kNoNumber && max_attempts != kNoNumber && attempts >= max_attempts - 1;
   }
 };
 

@@ -26,6 +26,12 @@ bool is_consistent(const Tally &tally, CounterSet kept) {
          at_most(Counter::kRetriedDelivered, Counter::kDelivered) &&
          at_most(Counter::kTransientRetriedDelivered, Counter::kRetriedDelivered) &&
          at_most(Counter::kTransientRetriedDelivered, Counter::kTransient) &&
+         at_most(Counter::kTransientRetriedDelivered, Counter::kTransientRetriedEnded) &&
+         at_most(Counter::kTransientRetriedEnded, Counter::kRetriedEnded) &&
+         at_most(Counter::kRateLimitedRetriedDelivered, Counter::kRateLimitedRetriedEnded) &&
+         at_most(Counter::kRateLimitedRetriedEnded, Counter::kRetriedEnded) &&
+         at_most(Counter::kTransientFailed, Counter::kTransient) &&
+         at_most(Counter::kRateLimitedFailed, Counter::kRateLimited) &&
          at_most(Counter::kNearFailure, Counter::kPending);
 }
 

@@ -6,25 +6,6 @@ namespace insights {
 
 namespace {
 
-struct Word {
-  std::string_view text;
-  StatusClass status;
-};
-
-// The usual words of delivery tables, in lower case.
-constexpr Word kUsualWords[] = {
-    {"delivered", StatusClass::kDelivered},  {"success", StatusClass::kDelivered},
-    {"succeeded", StatusClass::kDelivered},  {"ok", StatusClass::kDelivered},
-    {"completed", StatusClass::kDelivered},  {"sent", StatusClass::kDelivered},
-    {"failed", StatusClass::kFailed},        {"failure", StatusClass::kFailed},
-    {"error", StatusClass::kFailed},         {"dead_letter", StatusClass::kDeadLetter},
-    {"dead", StatusClass::kDeadLetter},      {"exhausted", StatusClass::kDeadLetter},
-    {"discarded", StatusClass::kDeadLetter}, {"pending", StatusClass::kPending},
-    {"queued", StatusClass::kPending},       {"scheduled", StatusClass::kPending},
-    {"processing", StatusClass::kPending},   {"sending", StatusClass::kPending},
-    {"retry", StatusClass::kPending},        {"retrying", StatusClass::kPending},
-    {"in_progress", StatusClass::kPending},
-};
 constexpr std::size_t kLongestWord = 11;
 
 constexpr const char *kNames[kStatusClasses] = {"delivered", "failed", "dead_letter", "pending", "unmapped"};
@@ -32,19 +13,19 @@ constexpr const char *kNames[kStatusClasses] = {"delivered", "failed", "dead_let
 constexpr const char *kLabels[kLabelClasses] = {"transient_endpoint_down", "permanent_4xx", "rate_limited", "unknown",
                                                 "unclassified"};
 
-StatusClass usual_class(std::string_view raw) noexcept {
+}  // namespace
+
+StatusClass usual_status(std::string_view raw) noexcept {
   if (raw.size() > kLongestWord) return StatusClass::kUnmapped;
   char lower[kLongestWord];
   std::transform(raw.begin(), raw.end(), lower,
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
   const std::string_view text(lower, raw.size());
-  for (const Word &word : kUsualWords) {
+  for (const UsualWord &word : kUsualWords) {
     if (word.text == text) return word.status;
   }
   return StatusClass::kUnmapped;
 }
-
-}  // namespace
 
 const char *status_name(StatusClass status) { return kNames[static_cast<int>(status)]; }
 
@@ -87,7 +68,7 @@ void StatusMap::add(std::string_view value, StatusClass status) {
 
 StatusClass StatusMap::classify(Text value) const noexcept {
   if (is_null(value)) return StatusClass::kUnmapped;
-  if (entries_.empty()) return usual_class(value);
+  if (entries_.empty()) return usual_status(value);
   const std::size_t at = lower_bound(value);
   return at < entries_.size() && raw(entries_[at]) == value ? entries_[at].status : StatusClass::kUnmapped;
 }

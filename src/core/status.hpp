@@ -37,6 +37,28 @@ constexpr bool says_failure(LabelClass label) {
   return label == LabelClass::kTransient || label == LabelClass::kPermanent;
 }
 
+// What one of the usual words of the field means, in any case; kUnmapped for every other text.
+StatusClass usual_status(std::string_view raw) noexcept;
+
+struct UsualWord {
+  std::string_view text;  // in lower case
+  StatusClass status;
+};
+
+constexpr UsualWord kUsualWords[] = {
+    {"delivered", StatusClass::kDelivered},  {"success", StatusClass::kDelivered},
+    {"succeeded", StatusClass::kDelivered},  {"ok", StatusClass::kDelivered},
+    {"completed", StatusClass::kDelivered},  {"sent", StatusClass::kDelivered},
+    {"failed", StatusClass::kFailed},        {"failure", StatusClass::kFailed},
+    {"error", StatusClass::kFailed},         {"dead_letter", StatusClass::kDeadLetter},
+    {"dead", StatusClass::kDeadLetter},      {"exhausted", StatusClass::kDeadLetter},
+    {"discarded", StatusClass::kDeadLetter}, {"pending", StatusClass::kPending},
+    {"queued", StatusClass::kPending},       {"scheduled", StatusClass::kPending},
+    {"processing", StatusClass::kPending},   {"sending", StatusClass::kPending},
+    {"retry", StatusClass::kPending},        {"retrying", StatusClass::kPending},
+    {"in_progress", StatusClass::kPending},
+};
+
 // From a raw status to its class: the source's own map, compared exactly, or, where it declares none, the usual words
 // of the field in any case.
 class StatusMap {

@@ -29,11 +29,16 @@ enum class Counter : std::uint8_t {
   kRetriedEnded,               // and delivered, failed or dead_letter
   kRetriedDelivered,           // and delivered
   kTransientRetriedDelivered,  // and labelled transient
-  kNearFailure,                // pending, with one attempt left at most
-  kDeliveredAttempts,          // the attempts of delivered ones, at least one each
-  kPendingSeconds,             // whole seconds from the oldest pending one to the last instant of the slot
+  kTransientRetriedEnded,      // ended, attempted more than once, and labelled transient
+  kRateLimitedRetriedEnded,    // the same of rate_limited
+  kRateLimitedRetriedDelivered,
+  kTransientFailed,    // failed or dead_letter, and labelled transient
+  kRateLimitedFailed,  // the same of rate_limited
+  kNearFailure,        // pending, with one attempt left at most
+  kDeliveredAttempts,  // the attempts of delivered ones, at least one each
+  kPendingSeconds,     // whole seconds from the oldest pending one to the last instant of the slot
 };
-constexpr int kCounters = 19;
+constexpr int kCounters = 24;
 
 using CounterSet = std::uint32_t;  // bit i: counter i
 
@@ -53,7 +58,28 @@ constexpr CounterSet kReferenceCounters = bit(Counter::kTotal) | bit(Counter::kR
 constexpr CounterSet kStatusCounters = bit(Counter::kTotal) | bit(Counter::kDelivered) | bit(Counter::kFailed) |
                                        bit(Counter::kDeadLetter) | bit(Counter::kPending);
 constexpr CounterSet kSummaryCounters =
-    kAllCounters & ~(bit(Counter::kSettled) | bit(Counter::kFailures) | bit(Counter::kReferenceFailures));
+    kStatusCounters | bit(Counter::kTransient) | bit(Counter::kPermanent) | bit(Counter::kRateLimited) |
+    bit(Counter::kOtherLabel) | bit(Counter::kRetried) | bit(Counter::kRetriedEnded) | bit(Counter::kRetriedDelivered) |
+    bit(Counter::kTransientRetriedDelivered) | bit(Counter::kNearFailure) | bit(Counter::kDeliveredAttempts) |
+    bit(Counter::kPendingSeconds);
+
+// What the advice on replays looks at, beside those of the detector.
+constexpr CounterSet kReplayCounters = bit(Counter::kTotal) | bit(Counter::kFailed) | bit(Counter::kDeadLetter) |
+                                       bit(Counter::kTransientRetriedDelivered) | bit(Counter::kTransientRetriedEnded) |
+                                       bit(Counter::kRateLimitedRetriedEnded) |
+                                       bit(Counter::kRateLimitedRetriedDelivered) | bit(Counter::kTransientFailed) |
+                                       bit(Counter::kRateLimitedFailed);
+
+// Those to which the triage label matters, and those to which the attempts do.
+constexpr CounterSet kLabelAndAttemptCounters =
+    bit(Counter::kTransientRetriedDelivered) | bit(Counter::kTransientRetriedEnded) |
+    bit(Counter::kRateLimitedRetriedEnded) | bit(Counter::kRateLimitedRetriedDelivered);
+constexpr CounterSet kLabelCounters = kLabelAndAttemptCounters | bit(Counter::kTransient) | bit(Counter::kPermanent) |
+                                      bit(Counter::kRateLimited) | bit(Counter::kOtherLabel) |
+                                      bit(Counter::kTransientFailed) | bit(Counter::kRateLimitedFailed);
+constexpr CounterSet kAttemptCounters = kLabelAndAttemptCounters | bit(Counter::kRetried) |
+                                        bit(Counter::kRetriedEnded) | bit(Counter::kRetriedDelivered) |
+                                        bit(Counter::kNearFailure) | bit(Counter::kDeliveredAttempts);
 
 // What a delivery is counted as.
 struct Traits {
@@ -97,24 +123,44 @@ constexpr CounterSet counters_of_label(LabelClass label) {
   return 0;
 }
 
+constexpr bool has_failed(StatusClass status) {
+  return status == StatusClass::kFailed || status == StatusClass::kDeadLetter;
+}
+
 constexpr CounterSet counters_of_attempts(const Traits &traits) {
   const bool delivered = traits.status == StatusClass::kDelivered;
-  const bool ended = delivered || traits.status == StatusClass::kFailed || traits.status == StatusClass::kDeadLetter;
+  const bool ended = delivered || has_failed(traits.status);
   CounterSet set = 0;
   if (traits.retried) {
     set |= bit(Counter::kRetried);
     if (ended) set |= bit(Counter::kRetriedEnded);
     if (delivered) set |= bit(Counter::kRetriedDelivered);
-    if (delivered && traits.label == LabelClass::kTransient) set |= bit(Counter::kTransientRetriedDelivered);
   }
   if (traits.status == StatusClass::kPending && traits.last_chance) set |= bit(Counter::kNearFailure);
+  return set;
+}
+
+// Those of the two labels that are worth a retry.
+constexpr CounterSet counters_of_retries(const Traits &traits) {
+  const bool transient = traits.label == LabelClass::kTransient;
+  if (!transient && traits.label != LabelClass::kRateLimited) return 0;
+  const bool delivered = traits.status == StatusClass::kDelivered;
+  const bool failed = has_failed(traits.status);
+  CounterSet set = 0;
+  if (failed) set |= bit(transient ? Counter::kTransientFailed : Counter::kRateLimitedFailed);
+  if (traits.retried && (delivered || failed)) {
+    set |= bit(transient ? Counter::kTransientRetriedEnded : Counter::kRateLimitedRetriedEnded);
+  }
+  if (traits.retried && delivered) {
+    set |= bit(transient ? Counter::kTransientRetriedDelivered : Counter::kRateLimitedRetriedDelivered);
+  }
   return set;
 }
 
 // The counters that a delivery raises by one.
 constexpr CounterSet counters_of(const Traits &traits) {
   return bit(Counter::kTotal) | counters_of_status(traits.status, says_failure(traits.label)) |
-         counters_of_label(traits.label) | counters_of_attempts(traits);
+         counters_of_label(traits.label) | counters_of_attempts(traits) | counters_of_retries(traits);
 }
 
 // No counter may be larger: a double still holds it exactly, and the sum of any that are real cannot overflow.

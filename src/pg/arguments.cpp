@@ -66,6 +66,27 @@ Timestamp timestamp_argument(FunctionCallInfo fcinfo, int number, const char *na
   return time;
 }
 
+int int_argument(FunctionCallInfo fcinfo, int number, const char *name, int least, int most) {
+  refuse_null(fcinfo, number, name);
+  const int value = PG_GETARG_INT32(number);
+  if (value < least || value > most) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be %d", name, value),
+                    most == PG_INT32_MAX ? errhint("Give %d or more.", least)
+                                         : errhint("Give a number from %d to %d.", least, most)));
+  }
+  return value;
+}
+
+std::uint64_t count_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  refuse_null(fcinfo, number, name);
+  const int64 value = PG_GETARG_INT64(number);
+  if (value < 0) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be " INT64_FORMAT, name, value),
+                    errhint("Give 0 or more.")));
+  }
+  return static_cast<std::uint64_t>(value);
+}
+
 RawStatuses read_statuses(JsonbContainer *object) {
   RawStatuses statuses;
   if (!JsonContainerIsObject(object)) {

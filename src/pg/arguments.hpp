@@ -20,6 +20,12 @@ Duration duration_argument(FunctionCallInfo fcinfo, int number, const char *name
 // A finite timestamptz; raises 22004 for NULL, 22023 for an infinite one.
 Timestamp timestamp_argument(FunctionCallInfo fcinfo, int number, const char *name);
 
+// An integer argument between `least` and `most`; raises 22004 for NULL, 22023 outside.
+int int_argument(FunctionCallInfo fcinfo, int number, const char *name, int least, int most);
+
+// A bigint argument that is not negative; raises 22004 for NULL, 22023 below 0.
+std::uint64_t count_argument(FunctionCallInfo fcinfo, int number, const char *name);
+
 // A raw status and what it means.
 struct RawStatus {
   Text raw;

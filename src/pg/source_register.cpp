@@ -251,8 +251,8 @@ void try_query(const Source *source, Oid schema) {
   const ScanRequest request = trial_request(source, schema);
   const char *query = psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request));
   const Oid time_type = source->time_zone != nullptr ? TIMESTAMPOID : TIMESTAMPTZOID;
-  Oid types[] = {rollup_type(schema), time_type, time_type};
-  Datum values[] = {PointerGetDatum(make_flat(request.shape)), TimestampTzGetDatum(0), TimestampTzGetDatum(0)};
+  Oid types[] = {time_type, time_type, rollup_type(schema)};
+  Datum values[] = {TimestampTzGetDatum(0), TimestampTzGetDatum(0), PointerGetDatum(make_flat(request.shape))};
   SPI_execute_with_args(query, lengthof(types), types, values, nullptr, true, 0);
 }
 

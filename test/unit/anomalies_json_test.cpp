@@ -1,5 +1,6 @@
 // The JSON of `GET /anomalies/current`: its keys, its types, its numbers.
 #include "anomalies_json.hpp"
+#include "json_text.hpp"
 
 #include <gtest/gtest.h>
 

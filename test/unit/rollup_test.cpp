@@ -82,7 +82,7 @@ Row random_row(Random &random, const std::vector<Value> &names, Timestamp begin,
   row.endpoint = pick(random, names);
   row.status = pick(random, odd_statuses());
   row.label = pick(random, odd_labels());
-  static const std::vector<std::int32_t> numbers = {Delivery::kNoNumber, -3, 0, 1, 2, 3, 5, INT32_MAX};
+  static const std::vector<std::int64_t> numbers = {Delivery::kNoNumber, -3, 0, 1, 2, 3, 5, INT32_MAX};
   row.attempts = pick(random, numbers);
   row.max_attempts = pick(random, numbers);
   return row;

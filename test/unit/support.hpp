@@ -55,8 +55,8 @@ struct Row {
   Value endpoint;
   Value status = "delivered";
   Value label;
-  std::int32_t attempts = Delivery::kNoNumber;
-  std::int32_t max_attempts = Delivery::kNoNumber;
+  std::int64_t attempts = Delivery::kNoNumber;
+  std::int64_t max_attempts = Delivery::kNoNumber;
 };
 
 inline Delivery delivery_of(const Row &row) {
@@ -169,9 +169,16 @@ inline Counts counts_of(StatusClass status, const Row &row) {
   count(counts, Counter::kRetried) = retried;
   count(counts, Counter::kRetriedEnded) = retried && (delivered || failed_by_status);
   count(counts, Counter::kRetriedDelivered) = retried && delivered;
+  const bool limited = row.label == "rate_limited";
+  const bool ended = delivered || failed_by_status;
   count(counts, Counter::kTransientRetriedDelivered) = retried && delivered && transient;
+  count(counts, Counter::kTransientRetriedEnded) = retried && ended && transient;
+  count(counts, Counter::kRateLimitedRetriedEnded) = retried && ended && limited;
+  count(counts, Counter::kRateLimitedRetriedDelivered) = retried && delivered && limited;
+  count(counts, Counter::kTransientFailed) = failed_by_status && transient;
+  count(counts, Counter::kRateLimitedFailed) = failed_by_status && limited;
   count(counts, Counter::kNearFailure) =
-      status == StatusClass::kPending && both && std::int64_t{row.attempts} + 1 >= row.max_attempts;
+      status == StatusClass::kPending && both && row.attempts + 1 >= row.max_attempts;
   count(counts, Counter::kDeliveredAttempts) = !delivered ? 0 : retried ? static_cast<std::uint64_t>(row.attempts) : 1;
   return counts;
 }

@@ -1,0 +1,213 @@
+#include "history.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "window.hpp"
+
+namespace insights {
+
+namespace {
+
+// Slots of all evaluations together: a bound on memory and on time.
+constexpr std::uint64_t kMostEdges = std::uint64_t{1} << 23;
+
+// The slots of each evaluation among those of the rollup.
+class EvaluationSlots {
+ public:
+  EvaluationSlots(const HistoryPlan &plan, const SlotGrid &grid, Poll &poll, std::pmr::memory_resource *memory)
+      : positions_(memory) {
+    for (std::uint32_t back = 0; back < plan.evaluations; ++back) {
+      const auto edges = detection_edges(plan.evaluation(back), memory);
+      edges_ = edges.size();
+      for (const Timestamp edge : edges) {
+        poll.tick();
+        positions_.push_back(position_of(edge, grid));
+      }
+    }
+  }
+
+  std::uint32_t slots() const { return static_cast<std::uint32_t>(edges_ - 1); }
+  // The number of the rollup's slot with which the slot of the evaluation begins; one more is where the last ends.
+  std::uint32_t edge(std::uint32_t back, std::uint32_t slot) const { return positions_[back * edges_ + slot]; }
+
+ private:
+  static std::uint32_t position_of(Timestamp edge, const SlotGrid &grid) {
+    const std::uint32_t slot = edge == grid.edge(grid.slot_count()) ? grid.slot_count() : grid.find(edge);
+    if (slot == SlotGrid::kOutside || grid.edge(slot) != edge) {
+      throw Error(ErrorKind::kInvalidArgument, "the rollup lacks the slots of the evaluation");
+    }
+    return slot;
+  }
+
+  std::size_t edges_ = 0;  // of one evaluation
+  std::pmr::vector<std::uint32_t> positions_;
+};
+
+// The counts of one group, summed up from its first slot on, so that those of any window are a difference.
+class Timeline {
+ public:
+  explicit Timeline(std::pmr::memory_resource *memory) : sums_(memory) {}
+
+  void read(RollupReader &reader, Method method, Poll &poll) {
+    sums_.assign(1, SlotCounts());
+    bool first = true;
+    RollupReader::Cell cell;
+    while (reader.next_cell(cell)) {
+      poll.tick();
+      if (first) first_ = cell.slot;
+      first = false;
+      sums_.resize(cell.slot - first_ + 1, sums_.back());
+      const SlotCounts counts = slot_counts(cell.tally, method);
+      const SlotCounts &before = sums_.back();
+      sums_.push_back(
+          {before.total + counts.total, before.settled + counts.settled, before.failures + counts.failures});
+    }
+  }
+
+  std::uint32_t begin() const { return first_; }
+  std::uint32_t end() const { return first_ + static_cast<std::uint32_t>(sums_.size()) - 1; }
+
+  SlotCounts between(std::uint32_t from, std::uint32_t to) const {
+    const SlotCounts &a = before(from);
+    const SlotCounts &b = before(to);
+    return {b.total - a.total, b.settled - a.settled, b.failures - a.failures};
+  }
+
+ private:
+  // Of all slots before this one.
+  const SlotCounts &before(std::uint32_t slot) const { return sums_[std::clamp(slot, begin(), end()) - first_]; }
+
+  std::uint32_t first_ = 0;
+  std::pmr::vector<SlotCounts> sums_;
+};
+
+// Hands the counts of one group, in one evaluation, to the detector.
+class Evaluator {
+ public:
+  Evaluator(const HistoryPlan &plan, const EvaluationSlots &slots)
+      : plan_(plan),
+        slots_(slots),
+        least_judged_(least_silence_baseline(plan.detection.policy, plan.detection.blocks())) {}
+
+  void evaluate(const RollupReader::Group &group, const Timeline &timeline, std::uint32_t back,
+                Evaluation &evaluation) const {
+    if (timeline.between(slots_.edge(back, 0), slots_.edge(back, slots_.slots())).total == 0) return;
+    if (plan_.detection.method == Method::kReference) {
+      ReferenceCounts counts;
+      for_each_slot(timeline, back, [&](std::uint32_t slot, const SlotCounts &sum) { counts.add(slot, sum); });
+      return evaluation.add(group, counts);
+    }
+    const RateCounts sums = sum_windows(timeline, back);
+    if (!may_matter(sums, least_judged_)) return evaluation.add_quiet(sums);
+    RateCounter counter(plan_.detection);
+    for_each_slot(timeline, back, [&](std::uint32_t slot, const SlotCounts &sum) { counter.add(slot, sum); });
+    evaluation.add(group, counter.finish());
+  }
+
+ private:
+  template <typename Visit>
+  void for_each_slot(const Timeline &timeline, std::uint32_t back, Visit visit) const {
+    for (std::uint32_t slot = 0; slot < slots_.slots(); ++slot) {
+      visit(slot, timeline.between(slots_.edge(back, slot), slots_.edge(back, slot + 1)));
+    }
+  }
+
+  // Only what may_matter() and the fleet look at.
+  RateCounts sum_windows(const Timeline &timeline, std::uint32_t back) const {
+    const auto blocks = static_cast<std::uint32_t>(plan_.detection.blocks());
+    const std::uint32_t end = slots_.edge(back, slots_.slots());
+    const SlotCounts baseline = timeline.between(slots_.edge(back, 0), slots_.edge(back, blocks));
+    const SlotCounts triple = timeline.between(slots_.edge(back, blocks), end);
+    const SlotCounts recent = timeline.between(slots_.edge(back, blocks + 2), end);
+    RateCounts counts;
+    counts.blocks = plan_.detection.blocks();
+    counts.baseline = baseline.total;
+    counts.baseline_failed = baseline.failures;
+    counts.triple = triple.total;
+    counts.failed[kTriple] = triple.failures;
+    counts.recent = recent.total;
+    counts.failed[kRecent] = recent.failures;
+    return counts;
+  }
+
+  const HistoryPlan &plan_;
+  const EvaluationSlots &slots_;
+  std::uint64_t least_judged_;
+};
+
+// The evaluations that look at any time from `first` up to, but not including, `end`: back, as [newest, oldest].
+std::pair<std::uint32_t, std::uint32_t> evaluations_of(const HistoryPlan &plan, Timestamp first, Timestamp end) {
+  const Duration since_end = plan.detection.as_of - plan.detection.reach() - end;
+  const Duration since_first = plan.detection.as_of - first;
+  const auto newest =
+      since_end < 0 ? 0 : static_cast<std::uint32_t>(std::min<Duration>(since_end / plan.step, UINT32_MAX));
+  const auto oldest = std::min<Duration>(std::max<Duration>(since_first, 0) / plan.step, plan.evaluations - 1);
+  return {newest, static_cast<std::uint32_t>(oldest)};
+}
+
+}  // namespace
+
+HistoryPlan plan_history(const Detection &detection, int hours, Duration step) {
+  if (step < kMinute) {
+    throw Error(ErrorKind::kInvalidArgument,
+                "step must be at least a minute, not " + std::to_string(step / kSecond) + " s",
+                "For instance '5 minutes'.");
+  }
+  HistoryPlan plan;
+  plan.detection = detection;
+  plan.step = step;
+  plan.evaluations = static_cast<std::uint32_t>((hours * kHour + step - 1) / step);
+  const auto edges = static_cast<std::uint64_t>(detection.method == Method::kRate ? detection.blocks() + 5 : 3);
+  if (plan.evaluations * edges > kMostEdges) {
+    throw Error(ErrorKind::kInvalidArgument,
+                "a history of " + std::to_string(plan.evaluations) + " evaluations with " + std::to_string(edges - 1) +
+                    " slots each is too large",
+                "Take a longer step, fewer hours or a shorter baseline.");
+  }
+  return plan;
+}
+
+std::pmr::vector<Timestamp> history_edges(const HistoryPlan &plan, std::pmr::memory_resource *memory) {
+  std::pmr::vector<Timestamp> edges(memory);
+  for (std::uint32_t back = 0; back < plan.evaluations; ++back) {
+    const auto more = detection_edges(plan.evaluation(back), memory);
+    edges.insert(edges.end(), more.begin(), more.end());
+  }
+  std::sort(edges.begin(), edges.end());
+  edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
+  return edges;
+}
+
+std::pmr::vector<AnomalySnapshot> find_history(std::string_view flat, const HistoryPlan &plan, bool unicode, Poll &poll,
+                                               std::pmr::memory_resource *memory) {
+  RollupReader reader(flat, memory);
+  const SlotGrid &grid = reader.shape().grid;
+  const EvaluationSlots slots(plan, grid, poll, memory);
+  const Evaluator evaluator(plan, slots);
+  std::pmr::vector<Evaluation> evaluations(memory);
+  evaluations.reserve(plan.evaluations);
+  for (std::uint32_t back = 0; back < plan.evaluations; ++back) {
+    evaluations.emplace_back(plan.evaluation(back), memory);
+  }
+
+  Timeline timeline(memory);
+  RollupReader::Group group;
+  while (reader.next_group(group)) {
+    timeline.read(reader, plan.detection.method, poll);
+    const auto [newest, oldest] = evaluations_of(plan, grid.edge(timeline.begin()), grid.edge(timeline.end()));
+    for (std::uint32_t back = newest; back <= oldest; ++back) {
+      poll.tick();
+      evaluator.evaluate(group, timeline, back, evaluations[back]);
+    }
+  }
+
+  std::pmr::vector<AnomalySnapshot> snapshots(memory);
+  for (Evaluation &evaluation : evaluations) {
+    auto anomalies = evaluation.finish(unicode, poll);
+    if (!anomalies.empty()) snapshots.push_back({evaluation.detection().as_of, std::move(anomalies)});
+  }
+  return snapshots;
+}
+
+}  // namespace insights

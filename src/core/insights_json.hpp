@@ -1,0 +1,30 @@
+// The JSON of `GET /operator-insights/summary` and `GET /operator-insights/trends`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bytes.hpp"
+#include "figures.hpp"
+#include "poll.hpp"
+#include "top_failing.hpp"
+#include "window.hpp"
+
+namespace insights {
+
+// What a summary says. All names must be UTF-8; bytes that are not become U+FFFD.
+struct Summary {
+  Window window;
+  Tally all;
+  const std::pmr::vector<FailingGroup> *endpoints;
+  const std::pmr::vector<FailingGroup> *tenants;
+};
+
+// The contract of the original, and settled_success_rate, retry_stats and backlog beside it.
+void write_summary_json(const Summary &summary, ByteWriter &out);
+
+// The contract of the original. `edges` are those of the slots, as trend_edges() gives them.
+void write_trends_json(const Window &window, int interval_hours, const std::pmr::vector<Timestamp> &edges,
+                       const std::pmr::vector<Tally> &slots, ByteWriter &out, Poll &poll);
+
+}  // namespace insights

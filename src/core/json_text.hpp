@@ -1,0 +1,24 @@
+// What the writers of JSON share.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "window.hpp"
+
+namespace insights {
+
+using nlohmann::json;
+
+inline json text_or_null(Text text) { return is_null(text) ? json(nullptr) : json(std::string(text)); }
+
+// Bytes that are no UTF-8 become U+FFFD.
+inline std::string to_text(const json &value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+// "2025-11-05T14:30:00Z": whole seconds, rounded down.
+std::string iso_time(Timestamp time);
+
+// {hours, start, end}
+json time_range(const Window &window);
+
+}  // namespace insights

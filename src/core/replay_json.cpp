@@ -1,0 +1,81 @@
+#include "replay_json.hpp"
+
+#include <algorithm>
+
+#include "grouped.hpp"
+#include "json_text.hpp"
+
+namespace insights {
+
+namespace {
+
+// The endpoints to which most would be replayed.
+constexpr std::size_t kReplayEndpoints = 10;
+
+json labels_of(const ReplayAdvice &advice) {
+  json counts;
+  for (std::size_t i = 0; i < kReplayLabels; ++i) counts[label_name(kReplayLabel[i])] = advice.by_label[i];
+  return counts;
+}
+
+json ages_of(const ReplayAdvice &advice) {
+  json counts;
+  for (std::size_t i = 0; i < kReplayAges; ++i) counts[kReplayAge[i]] = advice.by_age[i];
+  return counts;
+}
+
+json endpoints_of(const ReplayAdvice &advice) {
+  std::vector<const ReplayEndpoint *> order;
+  for (const ReplayEndpoint &endpoint : advice.endpoints) {
+    if (endpoint.recommended > 0) order.push_back(&endpoint);
+  }
+  std::sort(order.begin(), order.end(), [](const ReplayEndpoint *a, const ReplayEndpoint *b) {
+    return a->recommended != b->recommended ? a->recommended > b->recommended : listed_before(a->endpoint, b->endpoint);
+  });
+  if (order.size() > kReplayEndpoints) order.resize(kReplayEndpoints);
+  json list = json::array();
+  for (const ReplayEndpoint *endpoint : order) {
+    json rates;
+    for (int i = 0; i < kReplayLabels; ++i) {
+      rates[label_name(kReplayLabel[i])] = advice.expected_success_rate(endpoint->record, i);
+    }
+    list.push_back({{"endpoint", text_or_null(endpoint->endpoint)},
+                    {"deliveries", endpoint->recommended},
+                    {"expected_success_rate", std::move(rates)}});
+  }
+  return list;
+}
+
+json held_back(const ReplayAdvice &advice) {
+  json list = json::array();
+  for (const HeldGroup &group : advice.held_back) {
+    list.push_back({{"tenant_id", text_or_null(group.tenant)},
+                    {"endpoint", text_or_null(group.endpoint)},
+                    {"deliveries", group.deliveries},
+                    {"message", text_or_null(group.message)}});
+  }
+  return list;
+}
+
+}  // namespace
+
+void write_replay_json(const ReplayReport &report, ByteWriter &out) {
+  const ReplayAdvice &advice = *report.advice;
+  json ids = json::array();
+  for (const Text id : *report.ids) ids.push_back(text_or_null(id));
+  out.put_bytes(to_text({
+      {"recommended_ids", std::move(ids)},
+      {"total_recommended", advice.recommended},
+      {"total_analyzed", advice.analyzed},
+      {"total_held_back", advice.held},
+      {"confidence", advice.confidence()},
+      {"reasoning", replay_reasoning(advice)},
+      {"breakdown",
+       {{"by_label", labels_of(advice)}, {"by_age", ages_of(advice)}, {"by_endpoint", endpoints_of(advice)}}},
+      {"held_back", held_back(advice)},
+      {"time_range", time_range(report.window)},
+      {"generated_at", iso_time(report.window.generated_at)},
+  }));
+}
+
+}  // namespace insights

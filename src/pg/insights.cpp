@@ -1,0 +1,167 @@
+// The summary, and its figures as rows.
+#include "../core/figures.hpp"
+
+#include "../core/insights_json.hpp"
+#include "json.hpp"
+#include "row.hpp"
+#include "window.hpp"
+
+namespace insights::pg {
+
+namespace {
+
+constexpr std::uint64_t kRowsOfSummary = 10;
+
+// The window as one slot, with the counters that the report needs.
+std::string_view scan_whole(FunctionCallInfo fcinfo, const Window &window, CounterSet counters, bool ungrouped,
+                            const char *source, const char *tenant) {
+  WindowScan scan = {};
+  scan.edges = make_trend_edges(window, window.hours);
+  scan.counters = counters;
+  scan.source = source;
+  scan.tenant = tenant;
+  scan.ungrouped = ungrouped;
+  return scan_window(fcinfo, scan);
+}
+
+Tally count_all(std::string_view rollup) {
+  return compute_in_context([&](ContextMemory *memory, Poll &poll) { return read_slots(rollup, poll, memory); })
+      ->front();
+}
+
+std::pmr::vector<FailingGroup> *find_top(std::string_view rollup, const TopRequest &request) {
+  return compute_in_context(
+      [&](ContextMemory *memory, Poll &poll) { return top_failing(rollup, request, poll, memory); });
+}
+
+// The groups with names that JSON can hold.
+const std::pmr::vector<FailingGroup> *find_top_utf8(std::string_view rollup, GroupBy group_by) {
+  std::pmr::vector<FailingGroup> *top = find_top(rollup, {group_by, RankBy::kFailures, kRowsOfSummary, 1});
+  for (FailingGroup &group : *top) group.name = to_utf8(group.name);
+  return top;
+}
+
+RankBy order_argument(FunctionCallInfo fcinfo, int number) {
+  if (PG_ARGISNULL(number)) {
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("order_by must not be NULL")));
+  }
+  const char *name = text_or_null(fcinfo, number);
+  return guarded([name] { return rank_by_name(name); });
+}
+
+// top_failing_...(hours, max_rows, order_by, min_total, source, tenant, as_of)
+Datum put_top(FunctionCallInfo fcinfo, GroupBy group_by) {
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Window window = window_arguments(fcinfo, 0, 6);
+  TopRequest request;
+  request.group_by = group_by;
+  request.max_rows = static_cast<std::uint64_t>(int_argument(fcinfo, 1, "max_rows", 1, PG_INT32_MAX));
+  request.rank_by = order_argument(fcinfo, 2);
+  request.min_total = count_argument(fcinfo, 3, "min_total");
+  InitMaterializedSRF(fcinfo, 0);
+  SPI_connect();
+  const std::string_view rollup =
+      scan_whole(fcinfo, window, kStatusCounters, false, text_or_null(fcinfo, 4), text_or_null(fcinfo, 5));
+  RowContext context;
+  for (const FailingGroup &group : *find_top(rollup, request)) {
+    context.enter();
+    Row row;
+    row.text(group.name);
+    row.count(group.failures);
+    row.count(group.total);
+    row.number(group.failure_rate);
+    row.number(group.impact);
+    row.store(result);
+    context.leave();
+  }
+  SPI_finish();
+  return static_cast<Datum>(0);
+}
+
+}  // namespace
+
+}  // namespace insights::pg
+
+using namespace insights;
+using namespace insights::pg;
+
+// operator_insights_summary(hours, source, tenant, as_of) -> jsonb
+ANOMALY_INSIGHTS_FUNCTION(ai_operator_insights_summary) {
+  MemoryContext caller = CurrentMemoryContext;
+  Summary summary = {};
+  summary.window = window_arguments(fcinfo, 0, 3);
+  SPI_connect();
+  const std::string_view rollup =
+      scan_whole(fcinfo, summary.window, kSummaryCounters, false, text_or_null(fcinfo, 1), text_or_null(fcinfo, 2));
+  summary.all = count_all(rollup);
+  summary.endpoints = find_top_utf8(rollup, GroupBy::kEndpoint);
+  summary.tenants = find_top_utf8(rollup, GroupBy::kTenant);
+  return finish_json(caller, [&](ByteWriter &out, Poll &) { write_summary_json(summary, out); });
+}
+
+// top_failing_endpoints(hours, max_rows, order_by, min_total, source, tenant, as_of) -> setof (endpoint, failures, ...)
+ANOMALY_INSIGHTS_FUNCTION(ai_top_failing_endpoints) { return put_top(fcinfo, GroupBy::kEndpoint); }
+
+// top_failing_tenants(hours, max_rows, order_by, min_total, source, tenant, as_of) -> setof (tenant_id, failures, ...)
+ANOMALY_INSIGHTS_FUNCTION(ai_top_failing_tenants) { return put_top(fcinfo, GroupBy::kTenant); }
+
+// triage_distribution(hours, source, tenant, as_of) -> setof (triage_label, deliveries, share)
+ANOMALY_INSIGHTS_FUNCTION(ai_triage_distribution) {
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Window window = window_arguments(fcinfo, 0, 3);
+  InitMaterializedSRF(fcinfo, 0);
+  SPI_connect();
+  const Tally all =
+      count_all(scan_whole(fcinfo, window, kSummaryCounters, true, text_or_null(fcinfo, 1), text_or_null(fcinfo, 2)));
+  for (int i = 0; i < kLabelClasses; ++i) {
+    const std::uint64_t count = labelled(all, static_cast<LabelClass>(i));
+    Row row;
+    row.text(label_name(static_cast<LabelClass>(i)));
+    row.count(count);
+    row.number(percent(count, all[Counter::kTotal]));
+    row.store(result);
+  }
+  SPI_finish();
+  return static_cast<Datum>(0);
+}
+
+// delivery_stats(hours, source, tenant, as_of) -> setof (total, delivered, failed, pending, dead_letter, ...)
+ANOMALY_INSIGHTS_FUNCTION(ai_delivery_stats) {
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Window window = window_arguments(fcinfo, 0, 3);
+  InitMaterializedSRF(fcinfo, 0);
+  SPI_connect();
+  const Tally all =
+      count_all(scan_whole(fcinfo, window, kStatusCounters, true, text_or_null(fcinfo, 1), text_or_null(fcinfo, 2)));
+  Row row;
+  row.count(all[Counter::kTotal]);
+  row.count(all[Counter::kDelivered]);
+  row.count(all[Counter::kFailed]);
+  row.count(all[Counter::kPending]);
+  row.count(all[Counter::kDeadLetter]);
+  row.number(success_rate(all));
+  row.number(settled_success_rate(all));
+  row.store(result);
+  SPI_finish();
+  return static_cast<Datum>(0);
+}
+
+// replay_stats(hours, source, tenant, as_of) -> setof (total_replayed, replay_successes, ...)
+ANOMALY_INSIGHTS_FUNCTION(ai_replay_stats) {
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Window window = window_arguments(fcinfo, 0, 3);
+  InitMaterializedSRF(fcinfo, 0);
+  SPI_connect();
+  const Tally all =
+      count_all(scan_whole(fcinfo, window, kSummaryCounters, true, text_or_null(fcinfo, 1), text_or_null(fcinfo, 2)));
+  Row row;
+  row.count(all[Counter::kRetried]);
+  row.count(all[Counter::kRetriedDelivered]);
+  row.number(replay_success_rate(all));
+  row.number(transient_retry_success_rate(all));
+  row.number(first_attempt_success_rate(all));
+  row.number(mean_attempts(all));
+  row.store(result);
+  SPI_finish();
+  return static_cast<Datum>(0);
+}

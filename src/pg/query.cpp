@@ -1,0 +1,164 @@
+#include "query.hpp"
+
+extern "C" {
+#include "catalog/pg_operator.h"
+#include "utils/plancache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+void append_key(StringInfo query, const char *expression, bool missing_is_unknown) {
+  const char *value = expression != nullptr ? psprintf("(%s)::text", expression) : "NULL::text";
+  appendStringInfo(query, missing_is_unknown ? ", coalesce(%s, 'unknown')" : ", %s", value);
+}
+
+Oid operator_namespace(Oid operator_oid) {
+  HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator_oid));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator %u", operator_oid);
+  const Oid schema = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple))->oprnamespace;
+  ReleaseSysCache(tuple);
+  return schema;
+}
+
+// AND the expression is the value, by the equality of the type's own operator class, which no search_path chooses. The
+// literal takes the type of what it is compared with, be it uuid or integer, and so finds an index on it.
+void append_equality(StringInfo query, const Source *source, const char *what, const char *expression,
+                     const char *value) {
+  const Oid type = expression_type(source, expression);
+  const Oid equality = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+  if (!OidIsValid(equality)) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                    errmsg("%ss of type %s cannot be compared", what, format_type_be(type)),
+                    errhint("Map %s to an expression of another type, such as text.", what)));
+  }
+  appendStringInfo(query, " AND (%s) OPERATOR(%s.%s) %s", expression,
+                   quote_identifier(get_namespace_name(operator_namespace(equality))), get_opname(equality),
+                   quote_literal_cstr(value));
+}
+
+void append_tenant(StringInfo query, const ScanRequest &request) {
+  const char *tenant_id = request.source->field(Field::kTenantId);
+  if (request.missing_is_unknown && std::strcmp(request.tenant, "unknown") == 0) {
+    appendStringInfo(query, " AND coalesce((%s)::text, 'unknown') = 'unknown'", tenant_id);
+    return;
+  }
+  append_equality(query, request.source, "tenant", tenant_id, request.tenant);
+}
+
+}  // namespace
+
+Oid expression_type(const Source *source, const char *expression) {
+  SPIPlanPtr plan = SPI_prepare(psprintf("SELECT %s FROM %s", expression, source->relation), 0, nullptr);
+  if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+  const auto *planned = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(plan)));
+  const Oid type = getBaseType(TupleDescAttr(planned->resultDesc, 0)->atttypid);
+  SPI_freeplan(plan);
+  return type;
+}
+
+void append_created_at(StringInfo query, const Source &source) {
+  const char *created_at = source.field(Field::kCreatedAt);
+  if (source.time_zone != nullptr) {
+    appendStringInfo(query, "(%s) AT TIME ZONE %s", created_at, quote_literal_cstr(source.time_zone));
+  } else {
+    appendStringInfo(query, "(%s)", created_at);
+  }
+}
+
+void append_as(StringInfo query, const char *expression, const char *type) {
+  if (expression != nullptr) {
+    appendStringInfo(query, ", (%s)::%s", expression, type);
+  } else {
+    appendStringInfo(query, ", NULL::%s", type);
+  }
+}
+
+void append_says_failed(StringInfo query, const Source &source) {
+  const auto is_failure = [](StatusClass status) {
+    return status == StatusClass::kFailed || status == StatusClass::kDeadLetter;
+  };
+  const char *separator = "";
+  const auto append_word = [&](Text word) {
+    appendStringInfo(query, "%s%s", separator,
+                     quote_literal_cstr(pnstrdup(word.data(), static_cast<Size>(word.size()))));
+    separator = ", ";
+  };
+  // The usual words are ASCII, and not every locale makes an i of an I.
+  appendStringInfo(query, source.statuses.count > 0 ? "(%s)::text" : "lower((%s)::text COLLATE \"C\")",
+                   source.field(Field::kStatus));
+  appendStringInfoString(query, " = ANY (ARRAY[");
+  if (source.statuses.count > 0) {
+    for (int i = 0; i < source.statuses.count; ++i) {
+      if (is_failure(source.statuses.entries[i].status)) append_word(source.statuses.entries[i].raw);
+    }
+  } else {
+    for (const UsualWord &word : kUsualWords) {
+      if (is_failure(word.status)) append_word(word.text);
+    }
+  }
+  appendStringInfoString(query, "]::text[])");
+}
+
+void append_label(StringInfo query, const ScanRequest &request) {
+  const Source &source = *request.source;
+  if (source.field(Field::kTriageLabel) != nullptr || !request.labels) {
+    append_as(query, request.labels ? source.field(Field::kTriageLabel) : nullptr, "text");
+    return;
+  }
+  appendStringInfo(query, ", %s.triage_label(CASE WHEN ", quote_identifier(get_namespace_name(request.schema)));
+  append_says_failed(query, source);
+  appendStringInfoString(query, " THEN 'failed' END");
+  append_as(query, source.field(Field::kHttpStatus), "int4");
+  append_as(query, source.field(Field::kError), "text");
+  appendStringInfoChar(query, ')');
+}
+
+void append_deliveries(StringInfo query, const ScanRequest &request) {
+  const Source &source = *request.source;
+  const char *created_at = source.field(Field::kCreatedAt);
+  // The bounds stand on the raw column, so that its index or its partitions serve.
+  appendStringInfo(query, " FROM %s WHERE (%s) > $1 AND (%s) <= $2", source.relation, created_at, created_at);
+  if (source.filter != nullptr) appendStringInfo(query, " AND (%s)", source.filter);
+  if (request.tenant != nullptr) append_tenant(query, request);
+  if (request.endpoint != nullptr) {
+    append_equality(query, &source, "endpoint", source.field(Field::kEndpoint), request.endpoint);
+  }
+}
+
+namespace {
+
+// The arguments of the aggregate behind the time.
+void append_counted(StringInfo query, const ScanRequest &request) {
+  const Source &source = *request.source;
+  if (request.ungrouped) {
+    appendStringInfoString(query, ", NULL, NULL");
+  } else {
+    append_key(query, source.field(Field::kTenantId), request.missing_is_unknown);
+    append_key(query, source.field(Field::kEndpoint), request.missing_is_unknown);
+  }
+  append_as(query, source.field(Field::kStatus), "text");
+  append_label(query, request);
+  if (request.attempts) {
+    append_as(query, source.field(Field::kAttempts), "int4");
+    append_as(query, source.field(Field::kMaxAttempts), "int4");
+  }
+}
+
+}  // namespace
+
+char *rollup_query(const ScanRequest &request) {
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfo(&query, "SELECT %s.delivery_rollup_agg($3, ", quote_identifier(get_namespace_name(request.schema)));
+  append_created_at(&query, *request.source);
+  append_counted(&query, request);
+  appendStringInfoChar(&query, ')');
+  append_deliveries(&query, request);
+  return query.data;
+}
+
+}  // namespace insights::pg

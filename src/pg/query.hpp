@@ -1,0 +1,41 @@
+// The SQL of the inner query of a report.
+#pragma once
+
+#include "pg.hpp"
+#include "source.hpp"
+
+extern "C" {
+#include "lib/stringinfo.h"
+}
+
+namespace insights::pg {
+
+// What to scan: deliveries with after < created_at <= until, of one tenant or endpoint or of all.
+struct ScanRequest {
+  const Source *source;
+  Oid schema;              // of the extension
+  std::string_view shape;  // bytes of an empty rollup
+  Timestamp after;
+  Timestamp until;
+  const char *tenant;       // null: all
+  const char *endpoint;     // null: all
+  bool missing_is_unknown;  // a missing tenant or endpoint counts as 'unknown', as in the original
+  bool ungrouped;           // tenants and endpoints do not matter: all deliveries are one group
+  bool attempts;            // the shape looks at attempts
+  bool labels;              // and triage labels: those of the source, or what triage_label() makes of its failures
+};
+
+// The type of an expression over the source's relation, below its domains. Between SPI_connect and SPI_finish.
+Oid expression_type(const Source *source, const char *expression);
+
+// $1 and $2 are the bounds, $3 is the shape.
+char *rollup_query(const ScanRequest &request);
+
+// The pieces of which it and others are made.
+void append_created_at(StringInfo query, const Source &source);              // as timestamptz
+void append_as(StringInfo query, const char *expression, const char *type);  // ", expression"; NULL for a null one
+void append_label(StringInfo query, const ScanRequest &request);             // ", triage label"
+void append_says_failed(StringInfo query, const Source &source);             // a condition: failed or dead_letter
+void append_deliveries(StringInfo query, const ScanRequest &request);        // " FROM ... WHERE ..."
+
+}  // namespace insights::pg

@@ -1,0 +1,40 @@
+#include "window.hpp"
+
+extern "C" {
+#include "access/xact.h"
+}
+
+namespace insights::pg {
+
+Window window_arguments(FunctionCallInfo fcinfo, int hours, int as_of) {
+  Window window;
+  window.hours = int_argument(fcinfo, hours, "hours", 1, kMostHours);
+  window.as_of = timestamp_argument(fcinfo, as_of, "as_of");
+  window.generated_at = GetCurrentTransactionStartTimestamp();
+  return window;
+}
+
+std::string_view scan_window(FunctionCallInfo fcinfo, const WindowScan &scan) {
+  ScanRequest request = {};
+  request.schema = extension_schema(fcinfo);
+  request.source = find_source(request.schema, scan.source);
+  SlotSpec slots;
+  slots.edges = scan.edges->data();
+  slots.edge_count = scan.edges->size();
+  request.shape = make_shape(slots, request.source->statuses, scan.counters);
+  request.after = scan.edges->front() - 1;
+  request.until = scan.edges->back() - 1;
+  request.tenant = scan.tenant;
+  request.endpoint = scan.endpoint;
+  request.ungrouped = scan.ungrouped;
+  request.attempts = (scan.counters & kAttemptCounters) != 0;
+  request.labels = (scan.counters & kLabelCounters) != 0;
+  return scan_rollup(request).rollup;
+}
+
+std::pmr::vector<Timestamp> *make_trend_edges(const Window &window, int interval_hours) {
+  return compute_in_context(
+      [&](ContextMemory *memory, Poll &) { return trend_edges(window.as_of, window.hours, interval_hours, memory); });
+}
+
+}  // namespace insights::pg
