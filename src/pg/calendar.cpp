@@ -11,7 +11,7 @@ namespace {
 
 constexpr Duration kDay = 24 * 60 * kMinute;
 constexpr Duration kLongestDays = 365000;  // of a bucket: far beyond any that makes sense, and far from overflow
-constexpr Timestamp kMonday = 2 * kDay;  // 2000-01-03: the epoch is a Saturday
+constexpr Timestamp kMonday = 2 * kDay;    // 2000-01-03: the epoch is a Saturday
 
 [[noreturn]] void bad_bucket(const Interval *bucket, const char *problem) {
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -109,10 +109,10 @@ Buckets make_buckets(Timestamp since, Timestamp until, const Interval *bucket, c
   check_bucket(bucket);
   if (since >= until) {
     const char *since_text = pstrdup(timestamptz_to_str(since));  // which reuses its buffer
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("since must be before until, not \"%s\" against \"%s\"", since_text,
-                           timestamptz_to_str(until)),
-                    errhint("Deliveries are counted from since up to, but not including, until.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("since must be before until, not \"%s\" against \"%s\"", since_text, timestamptz_to_str(until)),
+             errhint("Deliveries are counted from since up to, but not including, until.")));
   }
   const Steps steps = plan_steps(since, bucket, zone_name(zone));
   Buckets buckets = {static_cast<Timestamp *>(palloc((kMostBuckets + 1) * sizeof(Timestamp))), 0};
