@@ -44,25 +44,25 @@ class EvaluationSlots {
   std::pmr::vector<std::uint32_t> positions_;
 };
 
-// The counts of one group, summed up from its first slot on, so that those of any window are a difference.
+// The counts of one group over a stretch of time, summed up from its first slot on, so that those of any window are a
+// difference. A stretch ends where nothing comes for so long that no evaluation sees what is before and behind the gap:
+// an endpoint with a delivery now and then takes no more memory than its deliveries are worth.
 class Timeline {
  public:
   explicit Timeline(std::pmr::memory_resource *memory) : sums_(memory) {}
 
-  void read(RollupReader &reader, Method method, Poll &poll) {
+  // Reads the next stretch of the reader's group; false where there is none.
+  bool read(RollupReader &reader, const HistoryPlan &plan, Poll &poll) {
+    if (!pending_ && !reader.next_cell(next_)) return false;
+    const SlotGrid &grid = reader.shape().grid;
+    first_ = next_.slot;
     sums_.assign(1, SlotCounts());
-    bool first = true;
-    RollupReader::Cell cell;
-    while (reader.next_cell(cell)) {
+    do {
       poll.tick();
-      if (first) first_ = cell.slot;
-      first = false;
-      sums_.resize(cell.slot - first_ + 1, sums_.back());
-      const SlotCounts counts = slot_counts(cell.tally, method);
-      const SlotCounts &before = sums_.back();
-      sums_.push_back(
-          {before.total + counts.total, before.settled + counts.settled, before.failures + counts.failures});
-    }
+      append(next_.slot, slot_counts(next_.tally, plan.detection.method));
+      pending_ = reader.next_cell(next_);
+    } while (pending_ && grid.edge(next_.slot) - grid.edge(end()) < plan.detection.reach());
+    return true;
   }
 
   std::uint32_t begin() const { return first_; }
@@ -75,11 +75,19 @@ class Timeline {
   }
 
  private:
+  void append(std::uint32_t slot, const SlotCounts &counts) {
+    sums_.resize(slot - first_ + 1, SlotCounts(sums_.back()));
+    const SlotCounts &before = sums_.back();
+    sums_.push_back({before.total + counts.total, before.settled + counts.settled, before.failures + counts.failures});
+  }
+
   // Of all slots before this one.
   const SlotCounts &before(std::uint32_t slot) const { return sums_[std::clamp(slot, begin(), end()) - first_]; }
 
   std::uint32_t first_ = 0;
   std::pmr::vector<SlotCounts> sums_;
+  RollupReader::Cell next_;  // the first one behind the stretch, if it has been read
+  bool pending_ = false;
 };
 
 // Hands the counts of one group, in one evaluation, to the detector.
@@ -194,11 +202,12 @@ std::pmr::vector<AnomalySnapshot> find_history(std::string_view flat, const Hist
   Timeline timeline(memory);
   RollupReader::Group group;
   while (reader.next_group(group)) {
-    timeline.read(reader, plan.detection.method, poll);
-    const auto [newest, oldest] = evaluations_of(plan, grid.edge(timeline.begin()), grid.edge(timeline.end()));
-    for (std::uint32_t back = newest; back <= oldest; ++back) {
-      poll.tick();
-      evaluator.evaluate(group, timeline, back, evaluations[back]);
+    while (timeline.read(reader, plan, poll)) {
+      const auto [newest, oldest] = evaluations_of(plan, grid.edge(timeline.begin()), grid.edge(timeline.end()));
+      for (std::uint32_t back = newest; back <= oldest; ++back) {
+        poll.tick();
+        evaluator.evaluate(group, timeline, back, evaluations[back]);
+      }
     }
   }
 

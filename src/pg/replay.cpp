@@ -62,16 +62,19 @@ ReplayAdvice *find_advice(FunctionCallInfo fcinfo, const Window &window, const c
   });
 }
 
-// The oldest candidates, those that are held back last; $3 and $4 are the tenants and the endpoints that are failing,
-// $5 says how many. The source's expressions stand in a query of their own, where no other name is in their way.
+// The oldest candidates, those that are held back last. $3 and $4 are the tenants and the endpoints that are failing;
+// $5 says how many; $6 and $7 are the exact bounds, since those on the raw column may be wider. Keys are compared as
+// arrays because that hashes, takes NULLs for equal, and goes by bytes whatever the columns' collations. The source's
+// expressions stand in a query of their own, where no other name is in their way.
 char *candidates_query(const ScanRequest &request) {
   const Source &source = *request.source;
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfoString(
       &query,
-      "SELECT d.*, EXISTS (SELECT FROM unnest($3, $4) AS h (tenant, endpoint) WHERE h.tenant IS NOT "
-      "DISTINCT FROM d.tenant AND h.endpoint IS NOT DISTINCT FROM d.endpoint) AS held FROM (SELECT ");
+      "SELECT d.*, ARRAY[d.tenant COLLATE \"C\", d.endpoint COLLATE \"C\"] IN (SELECT ARRAY[h.tenant "
+      "COLLATE \"C\", h.endpoint COLLATE \"C\"] FROM unnest($3, $4) AS h (tenant, endpoint)) AS "
+      "held FROM (SELECT ");
   append_created_at(&query, source);
   append_as(&query, source.field(Field::kId), "text");
   append_as(&query, source.field(Field::kTenantId), "text");
@@ -85,6 +88,7 @@ char *candidates_query(const ScanRequest &request) {
   append_says_failed(&query, source);
   appendStringInfo(&query,
                    ") AS d (at, id, tenant, endpoint, status, label, score, attempts) WHERE d.label IN (%s, %s) "
+                   "AND d.at > $6 AND d.at <= $7 "
                    "ORDER BY held, d.at, d.id COLLATE \"C\" LIMIT $5",
                    quote_literal_cstr(label_name(kReplayLabel[0])), quote_literal_cstr(label_name(kReplayLabel[1])));
   return query.data;
@@ -143,10 +147,11 @@ std::pmr::vector<Candidate> *list_candidates(FunctionCallInfo fcinfo, const Wind
   request.tenant = tenant;
   request.labels = true;
   const QueryParameters parameters = {
-      3,
-      {TEXTARRAYOID, TEXTARRAYOID, INT8OID},
+      5,
+      {TEXTARRAYOID, TEXTARRAYOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
       {text_array(replays.advice->held_back, &HeldGroup::tenant),
-       text_array(replays.advice->held_back, &HeldGroup::endpoint), Int64GetDatum(max_rows)}};
+       text_array(replays.advice->held_back, &HeldGroup::endpoint), Int64GetDatum(max_rows),
+       TimestampTzGetDatum(request.after), TimestampTzGetDatum(request.until)}};
   run_query(request, candidates_query, parameters);
   const uint64 rows = SPI_processed;
   auto *read = static_cast<Candidate *>(palloc_extended(sizeof(Candidate) * (rows + 1), MCXT_ALLOC_HUGE));

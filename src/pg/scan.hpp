@@ -20,8 +20,8 @@ ScanRequest trial_request(const Source *source, Oid schema);
 // What a query takes beside the bounds: $3 and on.
 struct QueryParameters {
   int count;
-  Oid types[3];
-  Datum values[3];
+  Oid types[5];
+  Datum values[5];
 };
 
 // Runs a query over the deliveries of the request with the caller's privileges and the caller's snapshot, planned by
