@@ -85,7 +85,27 @@ sub scans_of
 	return grep { $_->{'Relation Name'} } @_;
 }
 
+# The other reports over these 24 hours, without their last argument.
+my @insights = (
+	'operator_insights_summary(24', 'top_failing_endpoints(24',
+	'top_failing_tenants(24', 'triage_distribution(24',
+	'delivery_stats(24', 'replay_stats(24',
+	'operator_insights_trends(24, 5', 'operator_insights_trends_json(24',
+	'insights_compare(12', "anomalies_history(22, '1 hour'",
+	"anomalies_history_json(22, '5 minutes'",
+	"operator_insights_series('2026-01-14 12:00+00', '2026-01-15 12:00+00', '1 hour'"
+);
+
+# A series has bounds of its own.
+sub call_of
+{
+	my ($report, $arguments) = @_;
+	$arguments =~ s/as_of => '[^']*',? ?// if $report =~ /series/;
+	return "SELECT * FROM $report, $arguments)";
+}
+
 foreach my $report (
+	(map { call_of($_, $generated) } @insights),
 	"SELECT * FROM anomalies_current($whole)",
 	"SELECT * FROM anomalies_current($whole, method => 'reference')",
 	"SELECT anomalies_current_json($whole)",
@@ -152,6 +172,28 @@ foreach my $case (
 		is($found[0]{'Index Name'}, $index, 'that of both') if @found;
 	};
 }
+foreach my $report (@insights)
+{
+	subtest "one tenant of $report" => sub {
+		my @nodes = inner_nodes(call_of($report, "$generated, tenant => 'tenant-0019'") . ';', 'deliveries');
+		my @found = grep { ($_->{'Index Cond'} // '') =~ /tenant_id = .*created_at > .*created_at <= / } @nodes;
+		is(scalar @found, 1, 'tenant and bounds are conditions of an index scan') or diag(shape_of(@nodes));
+		is($found[0]{'Index Name'}, 'by_text_idx', 'that of both') if @found;
+	};
+}
+
+# The advice on replays counts in one scan, and lists in another.
+subtest 'replay_recommendations' => sub {
+	my @readers = grep {
+		grep { ($_->{'Relation Name'} // '') eq 'deliveries' } nodes_of($_->{Plan})
+	} plans_of("SELECT * FROM replay_recommendations(24, 10, $generated);");
+	is(scalar @readers, 2, 'two queries read the table');
+	like($readers[0]{'Query Text'}, qr/^SELECT \S*delivery_rollup_agg\(/, 'the first one counts');
+	my ($limit) = nodes_of($readers[1]{Plan});
+	is($limit->{'Node Type'}, 'Limit', 'the second one is limited');
+	cmp_ok($limit->{'Actual Rows'}, '==', 10, 'to the rows that were asked for');
+};
+
 is(
 	$node->safe_psql(
 		'postgres',
