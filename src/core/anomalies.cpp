@@ -107,13 +107,11 @@ std::optional<Anomaly> reference_anomaly(const RollupReader::Group &group, const
   return anomaly;
 }
 
-bool nulls_last(Text a, Text b) { return is_null(a) || is_null(b) ? is_null(b) && !is_null(a) : a < b; }
-
 bool graver(const Anomaly &a, const Anomaly &b) {
   if (a.critical() != b.critical()) return a.critical();
   if (a.recent_failures != b.recent_failures) return a.recent_failures > b.recent_failures;
-  if (compare(a.tenant, b.tenant) != 0) return nulls_last(a.tenant, b.tenant);
-  if (compare(a.endpoint, b.endpoint) != 0) return nulls_last(a.endpoint, b.endpoint);
+  if (compare(a.tenant, b.tenant) != 0) return listed_before(a.tenant, b.tenant);
+  if (compare(a.endpoint, b.endpoint) != 0) return listed_before(a.endpoint, b.endpoint);
   return a.fleet && !b.fleet;
 }
 
@@ -131,7 +129,7 @@ RateJudgement judge_rate(const RateCounts &counts, const Detection &detection, c
 }
 
 Evaluation::Evaluation(const Detection &detection, std::pmr::memory_resource *memory)
-    : detection_(detection), memory_(memory), survey_(detection, memory), candidates_(memory), anomalies_(memory) {}
+    : detection_(detection), survey_(detection, memory), candidates_(memory), anomalies_(memory) {}
 
 // What the fleet does is known only at the end; but a fleet factor only ever takes a spike away, so whatever is not
 // flagged without one can be forgotten at once.
@@ -145,7 +143,7 @@ void Evaluation::add(const RollupReader::Group &group, const ReferenceCounts &co
   if (const auto anomaly = reference_anomaly(group, counts)) anomalies_.push_back(*anomaly);
 }
 
-std::pmr::vector<Anomaly> Evaluation::finish(bool unicode, Poll &poll) {
+AnomalyList Evaluation::finish(std::size_t most, bool unicode, Poll &poll, std::pmr::memory_resource *memory) {
   const Fleet fleet = survey_.finish();
   if (detection_.method == Method::kRate) {
     if (const auto anomaly = fleet_anomaly(detection_, fleet)) anomalies_.push_back(*anomaly);
@@ -156,15 +154,22 @@ std::pmr::vector<Anomaly> Evaluation::finish(bool unicode, Poll &poll) {
       anomalies_.push_back(*anomaly);
     }
   }
-  std::sort(anomalies_.begin(), anomalies_.end(), [&poll](const Anomaly &a, const Anomaly &b) {
+  const std::size_t kept = std::min(most, anomalies_.size());
+  std::partial_sort(anomalies_.begin(), anomalies_.begin() + static_cast<std::ptrdiff_t>(kept), anomalies_.end(),
+                    [&poll](const Anomaly &a, const Anomaly &b) {
+                      poll.tick();
+                      return graver(a, b);
+                    });
+  AnomalyList list{anomalies_.size(), 0, std::pmr::vector<Anomaly>(memory)};
+  for (const Anomaly &anomaly : anomalies_) list.critical += anomaly.critical() ? 1 : 0;
+  list.gravest.assign(anomalies_.begin(), anomalies_.begin() + static_cast<std::ptrdiff_t>(kept));
+  for (Anomaly &anomaly : list.gravest) {
     poll.tick();
-    return graver(a, b);
-  });
-  for (Anomaly &anomaly : anomalies_) {
-    poll.tick();
-    anomaly.message = write_message(anomaly, fleet, unicode, memory_);
+    anomaly.message = write_message(anomaly, fleet, unicode, memory);
   }
-  return std::move(anomalies_);
+  decltype(candidates_)(candidates_.get_allocator()).swap(candidates_);
+  decltype(anomalies_)(anomalies_.get_allocator()).swap(anomalies_);
+  return list;
 }
 
 std::pmr::vector<Anomaly> find_anomalies(std::string_view flat, const Detection &detection, bool unicode, Poll &poll,
@@ -180,7 +185,7 @@ std::pmr::vector<Anomaly> find_anomalies(std::string_view flat, const Detection 
       evaluation.add(group, read_reference_counts(reader, poll));
     }
   }
-  return evaluation.finish(unicode, poll);
+  return evaluation.finish(SIZE_MAX, unicode, poll, memory).gravest;
 }
 
 }  // namespace insights

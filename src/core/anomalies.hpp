@@ -79,6 +79,14 @@ struct RateJudgement {
 };
 RateJudgement judge_rate(const RateCounts &counts, const Detection &detection, const Fleet &fleet);
 
+// What is wrong: all of it counted, and the gravest in their order: critical first, then by recent failures, then by
+// tenant and endpoint (by bytes, NULL last).
+struct AnomalyList {
+  std::size_t total = 0;
+  std::size_t critical = 0;
+  std::pmr::vector<Anomaly> gravest;
+};
+
 // One evaluation of the detector. Takes the groups in the order of a rollup, then says what is wrong.
 class Evaluation {
  public:
@@ -93,9 +101,12 @@ class Evaluation {
   // The same as add(group, counts), for counts of which may_matter() says no: of these only the sums are looked at.
   void add_quiet(const RateCounts &counts) { survey_.add(Text(), counts, SilenceVerdict()); }
 
-  // The anomalies in their order: critical first, then by recent failures, then by tenant and endpoint (by bytes, NULL
-  // last). `unicode` says whether messages may hold more than ASCII.
-  std::pmr::vector<Anomaly> finish(bool unicode, Poll &poll);
+  // How many groups may be anomalous so far: each takes memory.
+  std::size_t candidates() const { return candidates_.size() + anomalies_.size(); }
+
+  // The anomalies, the gravest `most` of them in full, in `memory`; to be asked once. Frees what was kept of the
+  // groups. `unicode` says whether messages may hold more than ASCII.
+  AnomalyList finish(std::size_t most, bool unicode, Poll &poll, std::pmr::memory_resource *memory);
 
  private:
   // A group that may be anomalous, and what was counted of it.
@@ -105,7 +116,6 @@ class Evaluation {
   };
 
   Detection detection_;
-  std::pmr::memory_resource *memory_;
   FleetSurvey survey_;
   std::pmr::vector<Candidate> candidates_;
   std::pmr::vector<Anomaly> anomalies_;

@@ -1,15 +1,10 @@
 #include "anomalies_json.hpp"
 
-#include <algorithm>
-
 #include "json_text.hpp"
 
 namespace insights {
 
 namespace {
-
-// An array's elements may take up to 256 MB in a JSONB.
-constexpr std::size_t kLongestJsonb = (std::size_t{1} << 28) - (std::size_t{1} << 20);
 
 json number_or_null(const std::optional<double> &number) { return number ? json(*number) : json(nullptr); }
 
@@ -38,25 +33,13 @@ json incident(const Anomaly &anomaly, const std::string &detected_at) {
   return object;
 }
 
-std::size_t count_critical(const std::pmr::vector<Anomaly> &anomalies) {
-  return static_cast<std::size_t>(
-      std::count_if(anomalies.begin(), anomalies.end(), [](const Anomaly &anomaly) { return anomaly.critical(); }));
-}
-
-void check_length(const ByteWriter &out, const char *hint) {
-  if (out.written().size() <= kLongestJsonb) return;
-  throw Error(ErrorKind::kLimit, "the report is too long for a JSONB", hint);
-}
-
 json snapshot_json(const AnomalySnapshot &snapshot) {
   const std::string at = iso_time(snapshot.at);
   json incidents = json::array();
-  for (std::size_t i = 0; i < std::min(snapshot.anomalies.size(), kIncidentsOfSnapshot); ++i) {
-    incidents.push_back(incident(snapshot.anomalies[i], at));
-  }
+  for (const Anomaly &anomaly : snapshot.anomalies.gravest) incidents.push_back(incident(anomaly, at));
   return {{"timestamp", at},
-          {"incident_count", snapshot.anomalies.size()},
-          {"critical_count", count_critical(snapshot.anomalies)},
+          {"incident_count", snapshot.anomalies.total},
+          {"critical_count", snapshot.anomalies.critical},
           {"incidents", std::move(incidents)}};
 }
 
@@ -72,7 +55,7 @@ void write_anomalies_json(const Anomaly *anomalies, std::size_t count, const Det
     critical += anomalies[i].critical() ? 1 : 0;
     if (i > 0) out.put_bytes(", ");
     out.put_bytes(to_text(incident(anomalies[i], detected_at)));
-    check_length(out, "Give a tenant, or take the rows of anomalies_current().");
+    check_length(out.written(), "Give a tenant, or take the rows of anomalies_current().");
   }
   const json rest = {
       {"summary",
@@ -85,14 +68,14 @@ void write_anomalies_json(const Anomaly *anomalies, std::size_t count, const Det
   out.put_bytes(to_text(rest).substr(1));  // the members go on
 }
 
-void write_history_json(const std::pmr::vector<AnomalySnapshot> &snapshots, int hours, Timestamp generated_at,
+void write_history_json(const AnomalySnapshot *const *snapshots, std::size_t count, int hours, Timestamp generated_at,
                         ByteWriter &out, Poll &poll) {
   out.put_bytes("{\"snapshots\": [");
-  for (std::size_t i = 0; i < snapshots.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     poll.tick();
     if (i > 0) out.put_bytes(", ");
-    out.put_bytes(to_text(snapshot_json(snapshots[i])));
-    check_length(out, "Take a longer step, or the rows of anomalies_history().");
+    out.put_bytes(to_text(snapshot_json(*snapshots[i])));
+    check_length(out.written(), "Take a longer step, or the rows of anomalies_history().");
   }
   out.put_bytes("], ");
   out.put_bytes(to_text({{"hours_analyzed", hours}, {"generated_at", iso_time(generated_at)}}).substr(1));

@@ -19,9 +19,10 @@ namespace insights {
 void write_anomalies_json(const Anomaly *anomalies, std::size_t count, const Detection &detection, ByteWriter &out,
                           Poll &poll);
 
-// The contract of the original: of each snapshot its counts and its gravest five incidents. Texts and limit as above.
+// The contract of the original: of each snapshot its counts and the incidents that it holds, which should be
+// the gravest five. Texts and limit as above.
 constexpr std::size_t kIncidentsOfSnapshot = 5;
-void write_history_json(const std::pmr::vector<AnomalySnapshot> &snapshots, int hours, Timestamp generated_at,
+void write_history_json(const AnomalySnapshot *const *snapshots, std::size_t count, int hours, Timestamp generated_at,
                         ByteWriter &out, Poll &poll);
 
 }  // namespace insights

@@ -27,7 +27,4 @@ struct GroupedCount {
 std::pmr::vector<GroupedCount> count_grouped(std::string_view flat, GroupBy group_by, Poll &poll,
                                              std::pmr::memory_resource *memory);
 
-// Names in the order in which reports list them: by bytes, NULL last.
-inline bool listed_before(Text a, Text b) { return is_null(a) || is_null(b) ? is_null(b) && !is_null(a) : a < b; }
-
 }  // namespace insights

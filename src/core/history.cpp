@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "number.hpp"
 #include "window.hpp"
 
 namespace insights {
@@ -11,6 +12,9 @@ namespace {
 
 // Slots of all evaluations together: a bound on memory and on time.
 constexpr std::uint64_t kMostEdges = std::uint64_t{1} << 23;
+
+// Anomalies of all evaluations together: what is kept of so many takes half a gigabyte.
+constexpr std::size_t kMostCandidates = std::size_t{1} << 21;
 
 // The slots of each evaluation among those of the rollup.
 class EvaluationSlots {
@@ -96,7 +100,9 @@ class Evaluator {
   Evaluator(const HistoryPlan &plan, const EvaluationSlots &slots)
       : plan_(plan),
         slots_(slots),
-        least_judged_(least_silence_baseline(plan.detection.policy, plan.detection.blocks())) {}
+        least_judged_(plan.detection.method == Method::kRate
+                          ? least_silence_baseline(plan.detection.policy, plan.detection.blocks())
+                          : 0) {}
 
   void evaluate(const RollupReader::Group &group, const Timeline &timeline, std::uint32_t back,
                 Evaluation &evaluation) const {
@@ -154,69 +160,84 @@ std::pair<std::uint32_t, std::uint32_t> evaluations_of(const HistoryPlan &plan, 
   return {newest, static_cast<std::uint32_t>(oldest)};
 }
 
+[[noreturn]] void too_large(const HistoryPlan &plan, std::uint64_t slots) {
+  throw Error(ErrorKind::kInvalidArgument,
+              "a history of " + std::to_string(plan.evaluations) + " evaluations needs " + std::to_string(slots) +
+                  " slots, which are too many",
+              "Take a longer step that divides recent or is a multiple of it, fewer hours or a shorter baseline.");
+}
+
 }  // namespace
 
 HistoryPlan plan_history(const Detection &detection, int hours, Duration step) {
   if (step < kMinute) {
     throw Error(ErrorKind::kInvalidArgument,
-                "step must be at least a minute, not " + std::to_string(step / kSecond) + " s",
+                "step must be at least a minute, not " + short_number(static_cast<double>(step) / kSecond) + " s",
                 "For instance '5 minutes'.");
   }
   HistoryPlan plan;
   plan.detection = detection;
   plan.step = step;
-  plan.evaluations = static_cast<std::uint32_t>((hours * kHour + step - 1) / step);
+  plan.evaluations = static_cast<std::uint32_t>((hours * kHour - 1) / step + 1);
   const auto edges = static_cast<std::uint64_t>(detection.method == Method::kRate ? detection.blocks() + 5 : 3);
   if (plan.evaluations * edges > kMostEdges) {
-    throw Error(ErrorKind::kInvalidArgument,
-                "a history of " + std::to_string(plan.evaluations) + " evaluations with " + std::to_string(edges - 1) +
-                    " slots each is too large",
-                "Take a longer step, fewer hours or a shorter baseline.");
+    too_large(plan, plan.evaluations * edges);
   }
   return plan;
 }
 
-std::pmr::vector<Timestamp> history_edges(const HistoryPlan &plan, std::pmr::memory_resource *memory) {
+std::pmr::vector<Timestamp> history_edges(const HistoryPlan &plan, Poll &poll, std::pmr::memory_resource *memory) {
   std::pmr::vector<Timestamp> edges(memory);
   for (std::uint32_t back = 0; back < plan.evaluations; ++back) {
+    poll.tick();
     const auto more = detection_edges(plan.evaluation(back), memory);
     edges.insert(edges.end(), more.begin(), more.end());
   }
-  std::sort(edges.begin(), edges.end());
+  std::sort(edges.begin(), edges.end(), [&poll](Timestamp a, Timestamp b) {
+    poll.tick();
+    return a < b;
+  });
   edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
+  if (edges.size() > SlotGrid::kMaxSlots) too_large(plan, edges.size());
   return edges;
 }
 
-std::pmr::vector<AnomalySnapshot> find_history(std::string_view flat, const HistoryPlan &plan, bool unicode, Poll &poll,
-                                               std::pmr::memory_resource *memory) {
+History::History(std::string_view flat, const HistoryPlan &plan, Poll &poll, std::pmr::memory_resource *memory)
+    : evaluations_(memory) {
   RollupReader reader(flat, memory);
   const SlotGrid &grid = reader.shape().grid;
   const EvaluationSlots slots(plan, grid, poll, memory);
   const Evaluator evaluator(plan, slots);
-  std::pmr::vector<Evaluation> evaluations(memory);
-  evaluations.reserve(plan.evaluations);
+  evaluations_.reserve(plan.evaluations);
   for (std::uint32_t back = 0; back < plan.evaluations; ++back) {
-    evaluations.emplace_back(plan.evaluation(back), memory);
+    evaluations_.emplace_back(plan.evaluation(back), memory);
   }
 
   Timeline timeline(memory);
+  std::size_t candidates = 0;
   RollupReader::Group group;
   while (reader.next_group(group)) {
     while (timeline.read(reader, plan, poll)) {
       const auto [newest, oldest] = evaluations_of(plan, grid.edge(timeline.begin()), grid.edge(timeline.end()));
       for (std::uint32_t back = newest; back <= oldest; ++back) {
         poll.tick();
-        evaluator.evaluate(group, timeline, back, evaluations[back]);
+        Evaluation &evaluation = evaluations_[back];
+        const std::size_t before = evaluation.candidates();
+        evaluator.evaluate(group, timeline, back, evaluation);
+        candidates += evaluation.candidates() - before;
+      }
+      if (candidates > kMostCandidates) {
+        throw Error(ErrorKind::kLimit, "a history of more than " + std::to_string(kMostCandidates) + " anomalies",
+                    "Take a longer step or fewer hours, or one tenant.");
       }
     }
   }
+}
 
-  std::pmr::vector<AnomalySnapshot> snapshots(memory);
-  for (Evaluation &evaluation : evaluations) {
-    auto anomalies = evaluation.finish(unicode, poll);
-    if (!anomalies.empty()) snapshots.push_back({evaluation.detection().as_of, std::move(anomalies)});
-  }
-  return snapshots;
+AnomalySnapshot History::finish(std::uint32_t back, std::size_t most, bool unicode, Poll &poll,
+                                std::pmr::memory_resource *memory) {
+  Evaluation &evaluation = evaluations_[back];
+  return {evaluation.detection().as_of, evaluation.finish(most, unicode, poll, memory)};
 }
 
 }  // namespace insights

@@ -24,26 +24,36 @@ struct HistoryPlan {
     moved.as_of -= back * step;
     return moved;
   }
-  // How far back from as_of the scan must look.
-  Duration reach() const { return detection.reach() + (evaluations - 1) * step; }
 };
 
 // All evaluations that are less than `hours` back. Errors: kInvalidArgument where step is under a minute, or where
 // there would be too many of them.
 HistoryPlan plan_history(const Detection &detection, int hours, Duration step);
 
-// The edges of the slots: those of all evaluations, oldest first.
-std::pmr::vector<Timestamp> history_edges(const HistoryPlan &plan, std::pmr::memory_resource *memory);
+// The edges of the slots: those of all evaluations, oldest first. Error kInvalidArgument where they are too many.
+std::pmr::vector<Timestamp> history_edges(const HistoryPlan &plan, Poll &poll, std::pmr::memory_resource *memory);
 
 // What was wrong at one time.
 struct AnomalySnapshot {
-  Timestamp at;
-  std::pmr::vector<Anomaly> anomalies;
+  Timestamp at = 0;
+  AnomalyList anomalies;
 };
 
-// The snapshots in which something was wrong, newest first; each is what find_anomalies() says at its time. Of a rollup
-// whose slots have the edges of history_edges(), and perhaps more.
-std::pmr::vector<AnomalySnapshot> find_history(std::string_view flat, const HistoryPlan &plan, bool unicode, Poll &poll,
-                                               std::pmr::memory_resource *memory);
+// All evaluations, of a rollup whose slots have the edges of history_edges(), and perhaps more.
+class History {
+ public:
+  // Reads the rollup, whose bytes must outlive this. Error kLimit where too much is anomalous.
+  History(std::string_view flat, const HistoryPlan &plan, Poll &poll, std::pmr::memory_resource *memory);
+
+  std::uint32_t evaluations() const { return static_cast<std::uint32_t>(evaluations_.size()); }
+
+  // What find_anomalies() says at the time of the evaluation, but only the gravest `most` in full; in `memory`. To be
+  // asked once for each, so that the whole of it is never in memory.
+  AnomalySnapshot finish(std::uint32_t back, std::size_t most, bool unicode, Poll &poll,
+                         std::pmr::memory_resource *memory);
+
+ private:
+  std::pmr::vector<Evaluation> evaluations_;  // the newest first
+};
 
 }  // namespace insights

@@ -3,13 +3,21 @@
 #include <cstdio>
 #include <ctime>
 
+#include "error.hpp"
+
 namespace insights {
 
 namespace {
 
 constexpr std::int64_t kUnixSeconds2000 = 946684800;
+constexpr std::size_t kLongestJsonb = (std::size_t{1} << 28) - (std::size_t{1} << 20);
 
 }  // namespace
+
+void check_length(std::string_view written, const char *hint) {
+  if (written.size() <= kLongestJsonb) return;
+  throw Error(ErrorKind::kLimit, "the report is too long for a JSONB", hint);
+}
 
 std::string iso_time(Timestamp time) {
   // Division rounds towards zero, and time before 2000 is negative.

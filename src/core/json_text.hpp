@@ -15,6 +15,9 @@ inline json text_or_null(Text text) { return is_null(text) ? json(nullptr) : jso
 // Bytes that are no UTF-8 become U+FFFD.
 inline std::string to_text(const json &value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
+// An array's elements may take up to 256 MB in a JSONB. Throws kLimit, with the hint, where `written` is too long.
+void check_length(std::string_view written, const char *hint);
+
 // "2025-11-05T14:30:00Z": whole seconds, rounded down.
 std::string iso_time(Timestamp time);
 

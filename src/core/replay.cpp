@@ -7,6 +7,7 @@
 
 #include "figures.hpp"
 #include "number.hpp"
+#include "triage.hpp"
 #include "window.hpp"
 
 namespace insights {
@@ -61,10 +62,9 @@ class Ages {
 // The groups that have a failure cluster now.
 void find_held_groups(std::string_view flat, const HistoryPlan &plan, bool unicode, Poll &poll, ReplayAdvice &advice,
                       std::pmr::memory_resource *memory) {
-  for (const AnomalySnapshot &now : find_history(flat, plan, unicode, poll, memory)) {
-    for (const Anomaly &anomaly : now.anomalies) {
-      if (anomaly.failure_cluster) advice.held_back.push_back({anomaly.tenant, anomaly.endpoint, anomaly.message, 0});
-    }
+  History now(flat, plan, poll, memory);
+  for (const Anomaly &anomaly : now.finish(0, SIZE_MAX, unicode, poll, memory).anomalies.gravest) {
+    if (anomaly.failure_cluster) advice.held_back.push_back({anomaly.tenant, anomaly.endpoint, anomaly.message, 0});
   }
   std::sort(advice.held_back.begin(), advice.held_back.end(), [](const HeldGroup &a, const HeldGroup &b) {
     return compare_keys(a.tenant, a.endpoint, b.tenant, b.endpoint) < 0;
@@ -127,6 +127,12 @@ void read_group(RollupReader &reader, const RollupReader::Group &group, const Ag
 
 }  // namespace
 
+int replay_score(int label) {
+  Triage triage;
+  triage.rule = label == 0 ? TriageRule::kTransient : TriageRule::kRateLimited;
+  return triage.score();
+}
+
 const ReplayEndpoint *ReplayAdvice::find_endpoint(Text endpoint) const {
   const auto at =
       std::lower_bound(endpoints.begin(), endpoints.end(), endpoint,
@@ -173,8 +179,9 @@ const char *ReplayAdvice::confidence() const {
   return length >= kLongRecord && rate >= kLikely ? "high" : "medium";
 }
 
-std::pmr::vector<Timestamp> replay_edges(const HistoryPlan &plan, int hours, std::pmr::memory_resource *memory) {
-  std::pmr::vector<Timestamp> edges = history_edges(plan, memory);
+std::pmr::vector<Timestamp> replay_edges(const HistoryPlan &plan, int hours, Poll &poll,
+                                         std::pmr::memory_resource *memory) {
+  std::pmr::vector<Timestamp> edges = history_edges(plan, poll, memory);
   const Timestamp end = plan.detection.as_of + 1;
   for (const int age : kAgeHours) {
     if (age < hours) edges.push_back(end - age * kHour);
@@ -207,7 +214,7 @@ Text replay_reason(const ReplayAdvice &advice, Text tenant, Text endpoint, int l
     reason = "Its endpoint is failing now: ";
     reason += held->message;
   } else {
-    reason = label == 0 ? "The endpoint was down and is not failing now; " : "The endpoint limited the rate; ";
+    reason = label == 0 ? "The endpoint was down and has no failure cluster now; " : "The endpoint limited the rate; ";
     reason +=
         short_number(advice.expected_success_rate(endpoint, label)) + " % of such retries are expected to succeed.";
   }
@@ -224,10 +231,7 @@ std::string replay_reasoning(const ReplayAdvice &advice) {
     text += ", by the record of " + std::to_string(advice.record.ended[0] + advice.record.ended[1]) +
             " retries, of which " + short_number(advice.mean_success_rate()) + " % would succeed";
   }
-  if (advice.held > 0) {
-    text += "; " + std::to_string(advice.held) + " are held back from " + std::to_string(advice.held_back.size()) +
-            " endpoints that are failing now";
-  }
+  if (advice.held > 0) text += "; " + std::to_string(advice.held) + " more wait for endpoints that are failing now";
   return text + ".";
 }
 

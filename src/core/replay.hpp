@@ -18,7 +18,8 @@ namespace insights {
 // The two labels that are worth it: kTransient and kRateLimited, as indices.
 constexpr int kReplayLabels = 2;
 constexpr LabelClass kReplayLabel[kReplayLabels] = {LabelClass::kTransient, LabelClass::kRateLimited};
-constexpr int kReplayScore[kReplayLabels] = {90, 95};  // of triage
+// What triage gives to a delivery of the label (an index).
+int replay_score(int label);
 
 // By how long ago they were created.
 constexpr int kReplayAges = 4;
@@ -79,7 +80,8 @@ struct ReplayAdvice {
 
 // What the advice needs of a scan: the slots and counters of the detector at as_of, and those of the window. `plan` is
 // one evaluation, of method `rate`.
-std::pmr::vector<Timestamp> replay_edges(const HistoryPlan &plan, int hours, std::pmr::memory_resource *memory);
+std::pmr::vector<Timestamp> replay_edges(const HistoryPlan &plan, int hours, Poll &poll,
+                                         std::pmr::memory_resource *memory);
 constexpr CounterSet kReplayScanCounters = kReplayCounters | kRateCounters;
 
 // The advice on the deliveries of (as_of - hours, as_of], from a rollup with those.

@@ -11,6 +11,7 @@ namespace {
 
 // The endpoints to which most would be replayed.
 constexpr std::size_t kReplayEndpoints = 10;
+constexpr std::size_t kHeldGroups = 100;
 
 json labels_of(const ReplayAdvice &advice) {
   json counts;
@@ -46,25 +47,35 @@ json endpoints_of(const ReplayAdvice &advice) {
   return list;
 }
 
+// Those for which most deliveries wait.
 json held_back(const ReplayAdvice &advice) {
+  std::vector<const HeldGroup *> order;
+  for (const HeldGroup &group : advice.held_back) order.push_back(&group);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const HeldGroup *a, const HeldGroup *b) { return a->deliveries > b->deliveries; });
+  if (order.size() > kHeldGroups) order.resize(kHeldGroups);
   json list = json::array();
-  for (const HeldGroup &group : advice.held_back) {
-    list.push_back({{"tenant_id", text_or_null(group.tenant)},
-                    {"endpoint", text_or_null(group.endpoint)},
-                    {"deliveries", group.deliveries},
-                    {"message", text_or_null(group.message)}});
+  for (const HeldGroup *group : order) {
+    list.push_back({{"tenant_id", text_or_null(group->tenant)},
+                    {"endpoint", text_or_null(group->endpoint)},
+                    {"deliveries", group->deliveries},
+                    {"message", text_or_null(group->message)}});
   }
   return list;
 }
 
 }  // namespace
 
-void write_replay_json(const ReplayReport &report, ByteWriter &out) {
+void write_replay_json(const ReplayReport &report, ByteWriter &out, Poll &poll) {
   const ReplayAdvice &advice = *report.advice;
-  json ids = json::array();
-  for (const Text id : *report.ids) ids.push_back(text_or_null(id));
-  out.put_bytes(to_text({
-      {"recommended_ids", std::move(ids)},
+  out.put_bytes("{\"recommended_ids\": [");
+  for (std::size_t i = 0; i < report.ids->size(); ++i) {
+    poll.tick();
+    if (i > 0) out.put_bytes(", ");
+    out.put_bytes(to_text(text_or_null((*report.ids)[i])));
+    check_length(out.written(), "Give a smaller max_rows, or take the rows of replay_recommendations().");
+  }
+  const json rest = {
       {"total_recommended", advice.recommended},
       {"total_analyzed", advice.analyzed},
       {"total_held_back", advice.held},
@@ -75,7 +86,9 @@ void write_replay_json(const ReplayReport &report, ByteWriter &out) {
       {"held_back", held_back(advice)},
       {"time_range", time_range(report.window)},
       {"generated_at", iso_time(report.window.generated_at)},
-  }));
+  };
+  out.put_bytes("], ");
+  out.put_bytes(to_text(rest).substr(1));  // the members go on
 }
 
 }  // namespace insights

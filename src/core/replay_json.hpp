@@ -15,6 +15,7 @@ struct ReplayReport {
   const ReplayAdvice *advice;
   const std::pmr::vector<Text> *ids;
 };
-void write_replay_json(const ReplayReport &report, ByteWriter &out);
+// Error kLimit where the text is too long for a JSONB.
+void write_replay_json(const ReplayReport &report, ByteWriter &out, Poll &poll);
 
 }  // namespace insights

@@ -63,12 +63,25 @@ constexpr CounterSet kSummaryCounters =
     bit(Counter::kTransientRetriedDelivered) | bit(Counter::kNearFailure) | bit(Counter::kDeliveredAttempts) |
     bit(Counter::kPendingSeconds);
 
+// Those of them that the smaller reports look at.
+constexpr CounterSet kDistributionCounters = bit(Counter::kTotal) | bit(Counter::kTransient) |
+                                             bit(Counter::kPermanent) | bit(Counter::kRateLimited) |
+                                             bit(Counter::kOtherLabel);
+constexpr CounterSet kCompareCounters = kStatusCounters | bit(Counter::kRetried) | bit(Counter::kRetriedEnded) |
+                                        bit(Counter::kRetriedDelivered) | bit(Counter::kDeliveredAttempts);
+constexpr CounterSet kRetryCounters =
+    kCompareCounters | bit(Counter::kTransient) | bit(Counter::kTransientRetriedDelivered);
+
 // What the advice on replays looks at, beside those of the detector.
 constexpr CounterSet kReplayCounters = bit(Counter::kTotal) | bit(Counter::kFailed) | bit(Counter::kDeadLetter) |
                                        bit(Counter::kTransientRetriedDelivered) | bit(Counter::kTransientRetriedEnded) |
                                        bit(Counter::kRateLimitedRetriedEnded) |
                                        bit(Counter::kRateLimitedRetriedDelivered) | bit(Counter::kTransientFailed) |
                                        bit(Counter::kRateLimitedFailed);
+
+// Those to which a triage label matters only where it says failure.
+constexpr CounterSet kFailureCounters =
+    bit(Counter::kSettled) | bit(Counter::kFailures) | bit(Counter::kReferenceFailures);
 
 // Those to which the triage label matters, and those to which the attempts do.
 constexpr CounterSet kLabelAndAttemptCounters =
@@ -90,15 +103,14 @@ struct Traits {
 };
 
 constexpr CounterSet counters_of_status(StatusClass status, bool label_failure) {
-  constexpr CounterSet kFailure = bit(Counter::kSettled) | bit(Counter::kFailures) | bit(Counter::kReferenceFailures);
-  const CounterSet label = label_failure ? kFailure : 0;
+  const CounterSet label = label_failure ? kFailureCounters : 0;
   switch (status) {
     case StatusClass::kDelivered:
       return bit(Counter::kDelivered) | bit(Counter::kSettled) | (label_failure ? bit(Counter::kReferenceFailures) : 0);
     case StatusClass::kFailed:
-      return bit(Counter::kFailed) | kFailure;
+      return bit(Counter::kFailed) | kFailureCounters;
     case StatusClass::kDeadLetter:
-      return bit(Counter::kDeadLetter) | kFailure;
+      return bit(Counter::kDeadLetter) | kFailureCounters;
     case StatusClass::kPending:
       return bit(Counter::kPending) | label;
     case StatusClass::kUnmapped:

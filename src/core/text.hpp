@@ -18,6 +18,11 @@ inline int compare(Text a, Text b) noexcept {
   return a.compare(b);
 }
 
+// Names in the order in which reports list them: by bytes, NULL last.
+inline bool listed_before(Text a, Text b) noexcept {
+  return is_null(a) || is_null(b) ? is_null(b) && !is_null(a) : a < b;
+}
+
 // Microseconds since 2000-01-01 00:00:00 UTC, as PostgreSQL's timestamptz; and a length in microseconds.
 using Timestamp = std::int64_t;
 using Duration = std::int64_t;

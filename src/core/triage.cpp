@@ -23,11 +23,13 @@ constexpr Phrase kPhrases[] = {
     {"bad gateway", TriageRule::kTransient, false},
     {"broken pipe", TriageRule::kTransient, false},
     {"closed socket", TriageRule::kTransient, false},
+    {"closed connection", TriageRule::kTransient, false},
     {"connection aborted", TriageRule::kTransient, false},
     {"connection closed", TriageRule::kTransient, false},
     {"connection refused", TriageRule::kTransient, true},
     {"connection reset", TriageRule::kTransient, false},
     {"could not resolve", TriageRule::kTransient, false},
+    {"deadline exceeded", TriageRule::kTransient, false},
     {"dns", TriageRule::kTransient, false},
     {"econnrefused", TriageRule::kTransient, false},
     {"econnreset", TriageRule::kTransient, false},
@@ -35,8 +37,8 @@ constexpr Phrase kPhrases[] = {
     {"eai_again", TriageRule::kTransient, false},
     {"enotfound", TriageRule::kTransient, false},
     {"epipe", TriageRule::kTransient, false},
-    {"etimedout", TriageRule::kTransient, false},
     {"getaddrinfo", TriageRule::kTransient, false},
+    {"handshake failure", TriageRule::kTransient, false},
     {"host unreachable", TriageRule::kTransient, false},
     {"name or service not known", TriageRule::kTransient, false},
     {"name resolution", TriageRule::kTransient, false},
@@ -47,10 +49,12 @@ constexpr Phrase kPhrases[] = {
     {"rate limit", TriageRule::kRateLimited, true},
     {"service unavailable", TriageRule::kTransient, true},
     {"socket closed", TriageRule::kTransient, false},
+    {"socket is closed", TriageRule::kTransient, false},
     {"socket hang up", TriageRule::kTransient, false},
     {"ssl handshake", TriageRule::kTransient, false},
     {"throttl", TriageRule::kRateLimited, false},
     {"timed out", TriageRule::kTransient, true},
+    {"timedout", TriageRule::kTransient, false},
     {"timeout", TriageRule::kTransient, true},
     {"tls handshake", TriageRule::kTransient, false},
     {"too many requests", TriageRule::kRateLimited, true},
@@ -119,6 +123,10 @@ Phrases find_phrases(Text error, TriageMethod method) {
   return found;
 }
 
+bool is_separator(char c) {
+  return c == ' ' || c == ':' || c == '=' || c == '(' || c == '"' || c == '\'' || c == '#' || c == '_';
+}
+
 // A number of three digits from 100 to 599 that stands by itself at `at`.
 std::int32_t status_at(Text text, std::size_t at) {
   if (text.size() - at < 3 || !is_digit(text[at]) || !is_digit(text[at + 1]) || !is_digit(text[at + 2])) {
@@ -130,52 +138,6 @@ std::int32_t status_at(Text text, std::size_t at) {
   }
   const std::int32_t status = (text[at] - '0') * 100 + (text[at + 1] - '0') * 10 + (text[at + 2] - '0');
   return status >= 100 && status <= 599 ? status : kNoHttpStatus;
-}
-
-bool is_separator(char c) { return c == ' ' || c == ':' || c == '=' || c == '(' || c == '"' || c == '\'' || c == '#'; }
-
-// Behind "http" or "status": its version ("/1.1"), further words that say the same, and separators.
-std::int32_t status_behind(Text text, std::size_t at) {
-  if (at < text.size() && text[at] == '/') {
-    while (at < text.size() && (text[at] == '/' || text[at] == '.' || is_digit(text[at]))) ++at;
-    if (at == text.size() || text[at] != ' ') return kNoHttpStatus;
-  }
-  for (;;) {
-    while (at < text.size() && (is_separator(text[at]) || text[at] == '_')) ++at;
-    if (at == text.size()) return kNoHttpStatus;
-    if (has_word(text, at, "code")) {
-      at += 4;
-    } else if (has_word(text, at, "status")) {
-      at += 6;
-    } else if (has_word(text, at, "error")) {
-      at += 5;
-    } else {
-      return status_at(text, at);
-    }
-  }
-}
-
-// An HTTP status that the text gives: "HTTP 503", "HTTP/1.1 503", "status code: 503", or at its beginning with words
-// behind it, "503 Service Unavailable".
-std::int32_t status_in_text(Text text) {
-  if (text.size() > 4 && text[3] == ' ' && is_letter(text[4])) {
-    const std::int32_t status = status_at(text, 0);
-    if (status != kNoHttpStatus) return status;
-  }
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const char letter = lower(text[at]);
-    std::size_t behind = 0;
-    if (letter == 'h' && has_word(text, at, "http")) {
-      behind = at + 4;
-    } else if (letter == 's' && has_word(text, at, "status")) {
-      behind = at + 6;
-    } else {
-      continue;
-    }
-    const std::int32_t status = status_behind(text, behind);
-    if (status != kNoHttpStatus) return status;
-  }
-  return kNoHttpStatus;
 }
 
 constexpr bool in_range(std::int32_t status, std::int32_t least, std::int32_t most) {
@@ -191,6 +153,47 @@ TriageRule rule_of_status(std::int32_t status, TriageMethod method) {
     if (in_range(status, 300, 399)) return TriageRule::kPermanent;
   }
   return in_range(status, 400, 499) ? TriageRule::kPermanent : TriageRule::kNothing;
+}
+
+// Moves `at` from behind "http", "status" or "response" over its version ("/1.1"), further words that say the same, and
+// separators.
+void pass_over_words(Text text, std::size_t &at) {
+  if (at < text.size() && text[at] == '/') {
+    while (at < text.size() && (text[at] == '/' || text[at] == '.' || is_digit(text[at]))) ++at;
+  }
+  for (;;) {
+    while (at < text.size() && is_separator(text[at])) ++at;
+    std::size_t word = 0;
+    for (const std::string_view known : {"code", "status", "error", "response"}) {
+      if (has_word(text, at, known)) word = known.size();
+    }
+    if (word == 0) return;
+    at += word;
+  }
+}
+
+// An HTTP status that a rule knows and the text gives: "HTTP 503", "HTTP/1.1 503", "status code: 503", or at its
+// beginning, "503 Service Unavailable". Each byte is looked at once or twice, whatever the text.
+std::int32_t status_in_text(Text text) {
+  const auto is_known = [](std::int32_t status) {
+    return status != kNoHttpStatus && rule_of_status(status, TriageMethod::kDefault) != TriageRule::kNothing;
+  };
+  const bool ends = text.size() <= 3 || is_separator(text[3]);
+  if (ends && is_known(status_at(text, 0))) return status_at(text, 0);
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t word = 0;
+    for (const std::string_view known : {"http", "status", "response"}) {
+      if (lower(text[at]) == known[0] && has_word(text, at, known)) word = known.size();
+    }
+    if (word == 0) {
+      ++at;
+      continue;
+    }
+    at += word;
+    pass_over_words(text, at);
+    if (at < text.size() && is_known(status_at(text, at))) return status_at(text, at);
+  }
+  return kNoHttpStatus;
 }
 
 bool says_failed(Text status, TriageMethod method) {

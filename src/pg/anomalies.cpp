@@ -30,12 +30,12 @@ using namespace insights::pg;
 // anomalies_current(recent, baseline, method, source, tenant, as_of) -> setof anomaly
 ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_current) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-  const Detection detection = detection_arguments(fcinfo, 0, 1, 2, 5);
+  Detection detection = detection_arguments(fcinfo, 0, 1, 2, 5);
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  DetectionScan scan = plan_scan(detection, text_or_null(fcinfo, 3), text_or_null(fcinfo, 4));
-  const std::string_view rollup = scan_deliveries(extension_schema(fcinfo), &scan);
-  const std::pmr::vector<Anomaly> *anomalies = find(rollup, scan.detection);
+  const WindowScan scan = plan_scan(detection, source_argument(fcinfo, 3), text_or_null(fcinfo, 4));
+  const std::string_view rollup = scan_for_detection(fcinfo, scan, &detection);
+  const std::pmr::vector<Anomaly> *anomalies = find(rollup, detection);
   RowContext context;
   for (const Anomaly &anomaly : *anomalies) {
     context.enter();
@@ -49,24 +49,24 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_current) {
 // anomalies_current_json(recent, baseline, method, source, tenant, as_of) -> jsonb
 ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_current_json) {
   MemoryContext caller = CurrentMemoryContext;
-  const Detection detection = detection_arguments(fcinfo, 0, 1, 2, 5);
+  Detection detection = detection_arguments(fcinfo, 0, 1, 2, 5);
   SPI_connect();
-  DetectionScan scan = plan_scan(detection, text_or_null(fcinfo, 3), text_or_null(fcinfo, 4));
-  const std::string_view rollup = scan_deliveries(extension_schema(fcinfo), &scan);
-  std::pmr::vector<Anomaly> *anomalies = find(rollup, scan.detection);
+  const WindowScan scan = plan_scan(detection, source_argument(fcinfo, 3), text_or_null(fcinfo, 4));
+  const std::string_view rollup = scan_for_detection(fcinfo, scan, &detection);
+  std::pmr::vector<Anomaly> *anomalies = find(rollup, detection);
   for (Anomaly &anomaly : *anomalies) {
     CHECK_FOR_INTERRUPTS();
     texts_to_utf8(&anomaly);
   }
   return finish_json(caller, [&](ByteWriter &out, Poll &poll) {
-    write_anomalies_json(anomalies->data(), anomalies->size(), scan.detection, out, poll);
+    write_anomalies_json(anomalies->data(), anomalies->size(), detection, out, poll);
   });
 }
 
 // anomalies_explain(tenant, endpoint, recent, baseline, method, source, as_of) -> setof (part, item, value, meaning)
 ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_explain) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-  const Detection detection = detection_arguments(fcinfo, 2, 3, 4, 6);
+  Detection detection = detection_arguments(fcinfo, 2, 3, 4, 6);
   // Method reference knows a missing key by the name that the original gives it.
   const Text missing = detection.method == Method::kReference ? Text("unknown") : Text();
   const Text tenant = PG_ARGISNULL(0) ? missing : text_of(PG_GETARG_VARLENA_PP(0));
@@ -74,11 +74,10 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_explain) {
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
   // All tenants are scanned, not just this one: the verdict depends on what the fleet does.
-  DetectionScan scan = plan_scan(detection, text_or_null(fcinfo, 5), nullptr);
-  const std::string_view rollup = scan_deliveries(extension_schema(fcinfo), &scan);
-  const auto *lines = compute_in_context([&](ContextMemory *memory, Poll &poll) {
-    return explain(rollup, scan.detection, tenant, endpoint, poll, memory);
-  });
+  const WindowScan scan = plan_scan(detection, source_argument(fcinfo, 5), nullptr);
+  const std::string_view rollup = scan_for_detection(fcinfo, scan, &detection);
+  const auto *lines = compute_in_context(
+      [&](ContextMemory *memory, Poll &poll) { return explain(rollup, detection, tenant, endpoint, poll, memory); });
   for (const Explanation &line : *lines) {
     Row row;
     row.text(line.part);

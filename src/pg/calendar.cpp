@@ -1,5 +1,7 @@
 #include "calendar.hpp"
 
+#include "local_time.hpp"
+
 extern "C" {
 #include "pgtime.h"
 #include "utils/datetime.h"
@@ -31,19 +33,41 @@ void check_bucket(const Interval *bucket) {
   }
 }
 
-Datum zone_name(const char *zone) {
-  return PointerGetDatum(cstring_to_text(zone != nullptr ? zone : pg_get_timezone_name(session_timezone)));
+[[noreturn]] void out_of_range() {
+  ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("a bucket reaches beyond the last timestamp"),
+                  errhint("Give since and until of deliveries.")));
+  pg_unreachable();
 }
 
-// The wall clock of the zone, as a timestamp without one.
-Timestamp to_wall(Timestamp time, Datum zone) {
-  return DatumGetTimestamp(DirectFunctionCall2(timestamptz_zone, zone, TimestampTzGetDatum(time)));
+// What the clock of the zone shows. By the zone's own rules, not by SQL's AT TIME ZONE, to which the name of a zone
+// that is also an abbreviation (CET) means a fixed offset.
+Timestamp to_wall(Timestamp time, pg_tz *zone) {
+  struct pg_tm parts;
+  fsec_t fraction = 0;
+  int offset = 0;
+  Timestamp wall = 0;
+  if (timestamp2tm(time, &offset, &parts, &fraction, nullptr, zone) != 0 ||
+      tm2timestamp(&parts, fraction, nullptr, &wall) != 0) {
+    out_of_range();
+  }
+  return wall;
 }
 
-// The first instant at which the clock of the zone shows `wall`. Where it goes back over that, PostgreSQL gives the
-// second; the first one is seen with the offset of the day before.
-Timestamp from_wall(Timestamp wall, Datum zone) {
-  const Timestamp usual = DatumGetTimestampTz(DirectFunctionCall2(timestamp_zone, zone, TimestampGetDatum(wall)));
+// An instant at which the clock of the zone shows `wall`, or would have, where it leaps over it.
+Timestamp any_from_wall(Timestamp wall, pg_tz *zone) {
+  struct pg_tm parts;
+  fsec_t fraction = 0;
+  Timestamp time = 0;
+  if (timestamp2tm(wall, nullptr, &parts, &fraction, nullptr, nullptr) != 0) out_of_range();
+  int offset = DetermineTimeZoneOffset(&parts, zone);
+  if (tm2timestamp(&parts, fraction, &offset, &time) != 0) out_of_range();
+  return time;
+}
+
+// The first instant at which the clock of the zone shows `wall`. Where it goes back over that, any_from_wall() gives
+// the second; the first one is seen with the offset of the day before.
+Timestamp from_wall(Timestamp wall, pg_tz *zone) {
+  const Timestamp usual = any_from_wall(wall, zone);
   const Timestamp day_before = usual - kDay;
   if (!IS_VALID_TIMESTAMP(day_before)) return usual;
   const Timestamp first = wall - (to_wall(day_before, zone) - day_before);
@@ -69,27 +93,26 @@ int64 month_of(Timestamp wall) {
 // How the edges follow each other: edge(i) for i from first on.
 struct Steps {
   const Interval *bucket;
-  Datum zone;
+  pg_tz *zone;
   int64 first;
   Timestamp origin;  // of buckets of equal length
 
   Timestamp edge(int64 step) const {
-    if (bucket->month != 0) return from_wall(month_start(step * bucket->month), zone);
-    if (bucket->day != 0) return from_wall(kMonday + step * bucket->day * kDay, zone);
-    return origin + step * bucket->time;
-  }
-
-  Timestamp valid_edge(int64 step) const {
-    const Timestamp time = edge(step);
-    if (!IS_VALID_TIMESTAMP(time)) {
-      ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("a bucket's edge is out of range"),
-                      errhint("Give since and until of deliveries.")));
+    Timestamp time = 0;
+    if (bucket->month != 0) {
+      time = from_wall(month_start(step * bucket->month), zone);
+    } else if (__builtin_mul_overflow(step, bucket->day != 0 ? bucket->day * kDay : bucket->time, &time) ||
+               __builtin_add_overflow(time, bucket->day != 0 ? kMonday : origin, &time)) {
+      out_of_range();
+    } else if (bucket->day != 0) {
+      time = from_wall(time, zone);
     }
+    if (!IS_VALID_TIMESTAMP(time)) out_of_range();
     return time;
   }
 };
 
-Steps plan_steps(Timestamp since, const Interval *bucket, Datum zone) {
+Steps plan_steps(Timestamp since, const Interval *bucket, pg_tz *zone) {
   const Timestamp wall = to_wall(since, zone);
   Steps steps = {bucket, zone, 0, 0};
   if (bucket->month != 0) {
@@ -114,9 +137,11 @@ Buckets make_buckets(Timestamp since, Timestamp until, const Interval *bucket, c
              errmsg("since must be before until, not \"%s\" against \"%s\"", since_text, timestamptz_to_str(until)),
              errhint("Deliveries are counted from since up to, but not including, until.")));
   }
-  const Steps steps = plan_steps(since, bucket, zone_name(zone));
+  Steps steps = plan_steps(since, bucket, zone != nullptr ? find_time_zone(zone) : session_timezone);
+  // Where the clock goes back over midnight, `since` may be a time of the day before that is behind the first midnight.
+  while (steps.edge(steps.first + 1) <= since) ++steps.first;
   Buckets buckets = {static_cast<Timestamp *>(palloc((kMostBuckets + 1) * sizeof(Timestamp))), 0};
-  buckets.edges[0] = steps.valid_edge(steps.first);
+  buckets.edges[0] = steps.edge(steps.first);
   for (int64 step = steps.first + 1; buckets.edges[buckets.count] < until; ++step) {
     CHECK_FOR_INTERRUPTS();
     if (buckets.count == kMostBuckets) {
@@ -125,7 +150,7 @@ Buckets make_buckets(Timestamp since, Timestamp until, const Interval *bucket, c
                              DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(bucket)))),
                       errhint("Take a longer bucket or a shorter period.")));
     }
-    const Timestamp edge = steps.valid_edge(step);
+    const Timestamp edge = steps.edge(step);
     // A change of the clock at midnight may leave nothing of a bucket.
     if (edge > buckets.edges[buckets.count]) buckets.edges[++buckets.count] = edge;
   }

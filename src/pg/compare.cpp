@@ -29,10 +29,10 @@ std::string_view scan_periods(FunctionCallInfo fcinfo) {
   both.hours *= 2;
   WindowScan scan = {};
   scan.edges = make_trend_edges(both, window.hours);
-  scan.counters = kSummaryCounters;
-  scan.source = text_or_null(fcinfo, 2);
+  scan.counters = kCompareCounters;
+  scan.source = source_argument(fcinfo, 2);
   scan.tenant = text_or_null(fcinfo, 3);
-  return scan_window(fcinfo, scan);
+  return scan_window(fcinfo, scan).rollup;
 }
 
 }  // namespace

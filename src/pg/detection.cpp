@@ -26,13 +26,6 @@ bool replays_behind() {
   return GetCurrentTimestamp() - GetLatestXTime() > kReplayLag;
 }
 
-// Whether a triage label may make a failure of what is none by its status: stored ones may, and those that come from an
-// HTTP status or an error.
-bool labels_may_say_failure(const Source *source) {
-  return source->field(Field::kTriageLabel) != nullptr || source->field(Field::kHttpStatus) != nullptr ||
-         source->field(Field::kError) != nullptr;
-}
-
 Detection under_settings(Detection detection) {
   detection.policy = rate_policy();
   detection.judge_silence = silence && !replays_behind();
@@ -53,28 +46,19 @@ Detection usual_detection(Timestamp as_of) {
   return under_settings(plan_detection(Method::kRate, as_of, 5 * kMinute, 60 * kMinute));
 }
 
-DetectionScan plan_scan(const Detection &detection, const char *source, const char *tenant) {
-  ContextMemory *memory = current_memory();
-  auto *edges = make_in<std::pmr::vector<Timestamp>>(memory, detection_edges(detection, memory));
-  return {detection, edges, detection_counters(detection.method), source, tenant};
+WindowScan plan_scan(const Detection &detection, const Source *source, const char *tenant) {
+  WindowScan scan = {};
+  scan.edges = compute_in_context([&](ContextMemory *memory, Poll &) { return detection_edges(detection, memory); });
+  scan.counters = detection_counters(detection.method);
+  scan.source = source;
+  scan.tenant = tenant;
+  return scan;
 }
 
-std::string_view scan_deliveries(Oid schema, DetectionScan *scan) {
-  ScanRequest request = {};
-  request.source = find_source(schema, scan->source);
-  request.schema = schema;
-  SlotSpec slots;
-  slots.edges = scan->edges->data();
-  slots.edge_count = scan->edges->size();
-  request.shape = make_shape(slots, request.source->statuses, scan->counters);
-  request.after = scan->edges->front() - 1;
-  request.until = scan->edges->back() - 1;
-  request.tenant = scan->tenant;
-  request.missing_is_unknown = scan->detection.method == Method::kReference;
-  request.attempts = (scan->counters & kAttemptCounters) != 0;
-  request.labels = (scan->counters & kLabelCounters) != 0 || labels_may_say_failure(request.source);
-  const ScanResult result = scan_rollup(request);
-  scan->detection.partial_view = scan->tenant != nullptr || result.partial;
+std::string_view scan_for_detection(FunctionCallInfo fcinfo, WindowScan scan, Detection *detection) {
+  scan.missing_is_unknown = detection->method == Method::kReference;
+  const ScanResult result = scan_window(fcinfo, scan);
+  detection->partial_view = scan.tenant != nullptr || result.partial;
   return result.rollup;
 }
 

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "../core/anomalies.hpp"
-#include "compute.hpp"
-#include "scan.hpp"
+#include "window.hpp"
 
 namespace insights::pg {
 
@@ -13,20 +12,11 @@ Detection detection_arguments(FunctionCallInfo fcinfo, int recent, int baseline,
 // The usual windows, by method `rate`, under the settings.
 Detection usual_detection(Timestamp as_of);
 
-// A scan for the detector. Plain data, so that it may stand in a frame that PostgreSQL's errors leave.
-struct DetectionScan {
-  Detection detection;
-  const std::pmr::vector<Timestamp> *edges;  // of the slots; the scan reaches from the first to the last
-  CounterSet counters;                       // detection_counters(), and perhaps more
-  const char *source;
-  const char *tenant;
-};
-
 // The slots of `detection` alone, and the counters that it needs. In the current context.
-DetectionScan plan_scan(const Detection &detection, const char *source, const char *tenant);
+WindowScan plan_scan(const Detection &detection, const Source *source, const char *tenant);
 
-// The rollup's bytes. Sets detection.partial_view. Between SPI_connect and SPI_finish.
-std::string_view scan_deliveries(Oid schema, DetectionScan *scan);
+// The rollup's bytes. Sets partial_view. Between SPI_connect and SPI_finish.
+std::string_view scan_for_detection(FunctionCallInfo fcinfo, WindowScan scan, Detection *detection);
 
 // A row of anomalies_current or anomalies_history.
 void put_anomaly(ReturnSetInfo *result, const Anomaly &anomaly, Method method, Timestamp at);

@@ -14,14 +14,14 @@ constexpr std::uint64_t kRowsOfSummary = 10;
 
 // The window as one slot, with the counters that the report needs.
 std::string_view scan_whole(FunctionCallInfo fcinfo, const Window &window, CounterSet counters, bool ungrouped,
-                            const char *source, const char *tenant) {
+                            const Source *source, const char *tenant) {
   WindowScan scan = {};
   scan.edges = make_trend_edges(window, window.hours);
   scan.counters = counters;
   scan.source = source;
   scan.tenant = tenant;
   scan.ungrouped = ungrouped;
-  return scan_window(fcinfo, scan);
+  return scan_window(fcinfo, scan).rollup;
 }
 
 Tally count_all(std::string_view rollup) {
@@ -61,7 +61,7 @@ Datum put_top(FunctionCallInfo fcinfo, GroupBy group_by) {
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
   const std::string_view rollup =
-      scan_whole(fcinfo, window, kStatusCounters, false, text_or_null(fcinfo, 4), text_or_null(fcinfo, 5));
+      scan_whole(fcinfo, window, kStatusCounters, false, source_argument(fcinfo, 4), text_or_null(fcinfo, 5));
   RowContext context;
   for (const FailingGroup &group : *find_top(rollup, request)) {
     context.enter();
@@ -92,7 +92,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_operator_insights_summary) {
   summary.window = window_arguments(fcinfo, 0, 3);
   SPI_connect();
   const std::string_view rollup =
-      scan_whole(fcinfo, summary.window, kSummaryCounters, false, text_or_null(fcinfo, 1), text_or_null(fcinfo, 2));
+      scan_whole(fcinfo, summary.window, kSummaryCounters, false, source_argument(fcinfo, 1), text_or_null(fcinfo, 2));
   summary.all = count_all(rollup);
   summary.endpoints = find_top_utf8(rollup, GroupBy::kEndpoint);
   summary.tenants = find_top_utf8(rollup, GroupBy::kTenant);
@@ -111,8 +111,8 @@ ANOMALY_INSIGHTS_FUNCTION(ai_triage_distribution) {
   const Window window = window_arguments(fcinfo, 0, 3);
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  const Tally all =
-      count_all(scan_whole(fcinfo, window, kSummaryCounters, true, text_or_null(fcinfo, 1), text_or_null(fcinfo, 2)));
+  const Tally all = count_all(
+      scan_whole(fcinfo, window, kDistributionCounters, true, source_argument(fcinfo, 1), text_or_null(fcinfo, 2)));
   for (int i = 0; i < kLabelClasses; ++i) {
     const std::uint64_t count = labelled(all, static_cast<LabelClass>(i));
     Row row;
@@ -132,7 +132,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_delivery_stats) {
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
   const Tally all =
-      count_all(scan_whole(fcinfo, window, kStatusCounters, true, text_or_null(fcinfo, 1), text_or_null(fcinfo, 2)));
+      count_all(scan_whole(fcinfo, window, kStatusCounters, true, source_argument(fcinfo, 1), text_or_null(fcinfo, 2)));
   Row row;
   row.count(all[Counter::kTotal]);
   row.count(all[Counter::kDelivered]);
@@ -153,7 +153,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_replay_stats) {
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
   const Tally all =
-      count_all(scan_whole(fcinfo, window, kSummaryCounters, true, text_or_null(fcinfo, 1), text_or_null(fcinfo, 2)));
+      count_all(scan_whole(fcinfo, window, kRetryCounters, true, source_argument(fcinfo, 1), text_or_null(fcinfo, 2)));
   Row row;
   row.count(all[Counter::kRetried]);
   row.count(all[Counter::kRetriedDelivered]);

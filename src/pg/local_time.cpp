@@ -12,15 +12,6 @@ namespace {
 // further, than that.
 constexpr Duration kMargin = 2 * USECS_PER_DAY;
 
-pg_tz *find_zone(const char *zone) {
-  pg_tz *found = pg_tzset(zone);
-  if (found == nullptr) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("time zone \"%s\" not recognized", zone),
-                    errhint("Give a name from pg_timezone_names, such as Europe/Berlin.")));
-  }
-  return found;
-}
-
 // The least and the greatest offset from UTC, in seconds, that the zone has between two times.
 void offsets_between(const pg_tz *zone, pg_time_t from, pg_time_t to, long int *least, long int *greatest) {
   long int before = 0;
@@ -41,13 +32,20 @@ void offsets_between(const pg_tz *zone, pg_time_t from, pg_time_t to, long int *
 
 }  // namespace
 
-void check_time_zone(const char *zone) { find_zone(zone); }
+pg_tz *find_time_zone(const char *zone) {
+  pg_tz *found = pg_tzset(zone);
+  if (found == nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("time zone \"%s\" not recognized", zone),
+                    errhint("Give a name from pg_timezone_names, such as Europe/Berlin.")));
+  }
+  return found;
+}
 
 void widen_to_local(const char *zone, Timestamp *after, Timestamp *until) {
   long int least = 0;
   long int greatest = 0;
-  offsets_between(find_zone(zone), timestamptz_to_time_t(*after - kMargin), timestamptz_to_time_t(*until + kMargin),
-                  &least, &greatest);
+  offsets_between(find_time_zone(zone), timestamptz_to_time_t(*after - kMargin),
+                  timestamptz_to_time_t(*until + kMargin), &least, &greatest);
   *after += least * USECS_PER_SEC;
   *until += greatest * USECS_PER_SEC;
 }

@@ -5,12 +5,13 @@
 
 namespace insights::pg {
 
+// Raises 22023 where PostgreSQL knows no such zone. By its name: an abbreviation that is no name is none, and of one
+// that is both (EET), the zone with its changes is meant.
+pg_tz *find_time_zone(const char *zone);
+
 // Turns the bounds of (after, until] into wall clock times between which every row lies whose converted time is in the
 // window. While the clock does not change they are exact; around a change the window is wider by the change, and the
 // rollup's grid drops what is converted to a time outside. Raises 22023 for an unknown zone.
 void widen_to_local(const char *zone, Timestamp *after, Timestamp *until);
-
-// Raises 22023 where PostgreSQL knows no such zone.
-void check_time_zone(const char *zone);
 
 }  // namespace insights::pg

@@ -28,14 +28,17 @@ Oid operator_namespace(Oid operator_oid) {
 // literal takes the type of what it is compared with, be it uuid or integer, and so finds an index on it.
 void append_equality(StringInfo query, const Source *source, const char *what, const char *expression,
                      const char *value) {
-  const Oid type = expression_type(source, expression);
+  Oid collation = InvalidOid;
+  const Oid type = expression_type(source, expression, &collation);
   const Oid equality = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
   if (!OidIsValid(equality)) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
                     errmsg("%ss of type %s cannot be compared", what, format_type_be(type)),
                     errhint("Map %s to an expression of another type, such as text.", what)));
   }
-  appendStringInfo(query, " AND (%s) OPERATOR(%s.%s) %s", expression,
+  // Texts of two collations that are put together have none by which they could be compared.
+  const char *by_bytes = type_is_collatable(type) && !OidIsValid(collation) ? " COLLATE \"C\"" : "";
+  appendStringInfo(query, " AND (%s)%s OPERATOR(%s.%s) %s", expression, by_bytes,
                    quote_identifier(get_namespace_name(operator_namespace(equality))), get_opname(equality),
                    quote_literal_cstr(value));
 }
@@ -43,7 +46,7 @@ void append_equality(StringInfo query, const Source *source, const char *what, c
 void append_tenant(StringInfo query, const ScanRequest &request) {
   const char *tenant_id = request.source->field(Field::kTenantId);
   if (request.missing_is_unknown && std::strcmp(request.tenant, "unknown") == 0) {
-    appendStringInfo(query, " AND coalesce((%s)::text, 'unknown') = 'unknown'", tenant_id);
+    appendStringInfo(query, " AND coalesce((%s)::text, 'unknown') = 'unknown' COLLATE \"C\"", tenant_id);
     return;
   }
   append_equality(query, request.source, "tenant", tenant_id, request.tenant);
@@ -51,11 +54,12 @@ void append_tenant(StringInfo query, const ScanRequest &request) {
 
 }  // namespace
 
-Oid expression_type(const Source *source, const char *expression) {
+Oid expression_type(const Source *source, const char *expression, Oid *collation) {
   SPIPlanPtr plan = SPI_prepare(psprintf("SELECT %s FROM %s", expression, source->relation), 0, nullptr);
   if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
   const auto *planned = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(plan)));
   const Oid type = getBaseType(TupleDescAttr(planned->resultDesc, 0)->atttypid);
+  if (collation != nullptr) *collation = TupleDescAttr(planned->resultDesc, 0)->attcollation;
   SPI_freeplan(plan);
   return type;
 }
@@ -88,7 +92,7 @@ void append_says_failed(StringInfo query, const Source &source) {
     separator = ", ";
   };
   // The usual words are ASCII, and not every locale makes an i of an I.
-  appendStringInfo(query, source.statuses.count > 0 ? "(%s)::text" : "lower((%s)::text COLLATE \"C\")",
+  appendStringInfo(query, source.statuses.count > 0 ? "(%s)::text COLLATE \"C\"" : "lower((%s)::text COLLATE \"C\")",
                    source.field(Field::kStatus));
   appendStringInfoString(query, " = ANY (ARRAY[");
   if (source.statuses.count > 0) {

@@ -25,8 +25,9 @@ struct ScanRequest {
   bool labels;              // and triage labels: those of the source, or what triage_label() makes of its failures
 };
 
-// The type of an expression over the source's relation, below its domains. Between SPI_connect and SPI_finish.
-Oid expression_type(const Source *source, const char *expression);
+// The type of an expression over the source's relation, below its domains; and, if asked, its collation. Between
+// SPI_connect and SPI_finish.
+Oid expression_type(const Source *source, const char *expression, Oid *collation = nullptr);
 
 // $1 and $2 are the bounds, $3 is the shape.
 char *rollup_query(const ScanRequest &request);

@@ -46,49 +46,51 @@ HistoryPlan plan_evaluation(Timestamp as_of) {
 }
 
 // Counts, in one scan, what the advice rests on.
-ReplayAdvice *find_advice(FunctionCallInfo fcinfo, const Window &window, const char *source, const char *tenant) {
+ReplayAdvice *find_advice(FunctionCallInfo fcinfo, const Window &window, const Source *source, const char *tenant) {
   HistoryPlan plan = plan_evaluation(window.as_of);
-  DetectionScan scan = {};
-  scan.detection = plan.detection;
-  scan.edges =
-      compute_in_context([&](ContextMemory *memory, Poll &) { return replay_edges(plan, window.hours, memory); });
+  WindowScan scan = {};
+  scan.edges = compute_in_context(
+      [&](ContextMemory *memory, Poll &poll) { return replay_edges(plan, window.hours, poll, memory); });
   scan.counters = kReplayScanCounters;
   scan.source = source;
   scan.tenant = tenant;
-  const std::string_view rollup = scan_deliveries(extension_schema(fcinfo), &scan);
-  plan.detection = scan.detection;
+  const std::string_view rollup = scan_for_detection(fcinfo, scan, &plan.detection);
   return compute_in_context([&](ContextMemory *memory, Poll &poll) {
     return advise_replays(rollup, plan, window.hours, GetDatabaseEncoding() == PG_UTF8, poll, memory);
   });
 }
 
+// The stored score where it is one; any other number there must not end the report.
+void append_score(StringInfo query, const char *expression) {
+  if (expression == nullptr) return append_as(query, nullptr, "int4");
+  appendStringInfo(query, ", (CASE WHEN (%s) BETWEEN 0 AND 100 THEN (%s) END)::int4", expression, expression);
+}
+
 // The oldest candidates, those that are held back last. $3 and $4 are the tenants and the endpoints that are failing;
-// $5 says how many; $6 and $7 are the exact bounds, since those on the raw column may be wider. Keys are compared as
-// arrays because that hashes, takes NULLs for equal, and goes by bytes whatever the columns' collations. The source's
-// expressions stand in a query of their own, where no other name is in their way.
+// $5 says how many; $6 and $7 are the exact bounds, since those on the raw column may be wider. Keys are joined as
+// arrays because that hashes and takes NULLs for equal, and all texts are compared by bytes, as in the rollup. The
+// source's expressions stand in a query of their own, where no other name is in their way.
 char *candidates_query(const ScanRequest &request) {
   const Source &source = *request.source;
   StringInfoData query;
   initStringInfo(&query);
-  appendStringInfoString(
-      &query,
-      "SELECT d.*, ARRAY[d.tenant COLLATE \"C\", d.endpoint COLLATE \"C\"] IN (SELECT ARRAY[h.tenant "
-      "COLLATE \"C\", h.endpoint COLLATE \"C\"] FROM unnest($3, $4) AS h (tenant, endpoint)) AS "
-      "held FROM (SELECT ");
+  appendStringInfoString(&query, "SELECT d.*, h.key IS NOT NULL AS held FROM (SELECT ");
   append_created_at(&query, source);
   append_as(&query, source.field(Field::kId), "text");
   append_as(&query, source.field(Field::kTenantId), "text");
   append_as(&query, source.field(Field::kEndpoint), "text");
   append_as(&query, source.field(Field::kStatus), "text");
   append_label(&query, request);
-  append_as(&query, source.field(Field::kTriageScore), "int4");
+  append_score(&query, source.field(Field::kTriageScore));
   append_as(&query, source.field(Field::kAttempts), "int4");
   append_deliveries(&query, request);
   appendStringInfoString(&query, " AND ");
   append_says_failed(&query, source);
   appendStringInfo(&query,
-                   ") AS d (at, id, tenant, endpoint, status, label, score, attempts) WHERE d.label IN (%s, %s) "
-                   "AND d.at > $6 AND d.at <= $7 "
+                   ") AS d (at, id, tenant, endpoint, status, label, score, attempts) LEFT JOIN (SELECT ARRAY[tenant "
+                   "COLLATE \"C\", endpoint COLLATE \"C\"] AS key FROM unnest($3, $4) AS u (tenant, endpoint)) AS h "
+                   "ON h.key = ARRAY[d.tenant COLLATE \"C\", d.endpoint COLLATE \"C\"] "
+                   "WHERE d.label COLLATE \"C\" IN (%s, %s) AND d.id IS NOT NULL AND d.at > $6 AND d.at <= $7 "
                    "ORDER BY held, d.at, d.id COLLATE \"C\" LIMIT $5",
                    quote_literal_cstr(label_name(kReplayLabel[0])), quote_literal_cstr(label_name(kReplayLabel[1])));
   return query.data;
@@ -131,17 +133,17 @@ Candidate read_candidate(HeapTuple tuple) {
   candidate.endpoint = text_column(tuple, 4);
   candidate.status = text_column(tuple, 5);
   candidate.label = text_column(tuple, 6) == label_name(kReplayLabel[0]) ? 0 : 1;
-  candidate.score = int_column(tuple, 7).value_or(kReplayScore[candidate.label]);
+  candidate.score = int_column(tuple, 7).value_or(replay_score(candidate.label));
   candidate.attempts = int_column(tuple, 8);
   candidate.held = DatumGetBool(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 9, &null));
   return candidate;
 }
 
 std::pmr::vector<Candidate> *list_candidates(FunctionCallInfo fcinfo, const Window &window, int max_rows,
-                                             const Replays &replays, const char *source, const char *tenant) {
+                                             const Replays &replays, const Source *source, const char *tenant) {
   ScanRequest request = {};
   request.schema = extension_schema(fcinfo);
-  request.source = find_source(request.schema, source);
+  request.source = source;
   request.after = window.start();
   request.until = window.as_of;
   request.tenant = tenant;
@@ -183,9 +185,9 @@ Replays find_replays(FunctionCallInfo fcinfo) {
   Replays replays = {};
   replays.window = window_arguments(fcinfo, 0, 4);
   const int max_rows = int_argument(fcinfo, 1, "max_rows", 1, PG_INT32_MAX);
-  const char *source = text_or_null(fcinfo, 2);
+  const Source *source = source_argument(fcinfo, 2);
   const char *tenant = text_or_null(fcinfo, 3);
-  require_id(find_source(extension_schema(fcinfo), source));
+  require_id(source);
   replays.advice = find_advice(fcinfo, replays.window, source, tenant);
   replays.candidates = list_candidates(fcinfo, replays.window, max_rows, replays, source, tenant);
   return replays;
@@ -256,5 +258,5 @@ ANOMALY_INSIGHTS_FUNCTION(ai_replay_recommendations_json) {
   report.window = replays.window;
   report.advice = replays.advice;
   report.ids = texts_for_json(replays);
-  return finish_json(caller, [&](ByteWriter &out, Poll &) { write_replay_json(report, out); });
+  return finish_json(caller, [&](ByteWriter &out, Poll &poll) { write_replay_json(report, out, poll); });
 }

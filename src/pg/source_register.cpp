@@ -197,7 +197,7 @@ void map_time_zone(Registration *registration) {
                     errmsg("created_at has a time zone, so \"time_zone\" makes no sense"), errhint("Leave it out.")));
   }
   if (zone != nullptr) {
-    check_time_zone(zone);
+    find_time_zone(zone);
     refuse_abbreviation(zone);
   }
   registration->source.time_zone = zone;

@@ -32,10 +32,10 @@ Trends scan_trends(FunctionCallInfo fcinfo) {
   WindowScan scan = {};
   scan.edges = trends.edges;
   scan.counters = kStatusCounters;
-  scan.source = text_or_null(fcinfo, 2);
+  scan.source = source_argument(fcinfo, 2);
   scan.tenant = text_or_null(fcinfo, 3);
   scan.ungrouped = true;
-  trends.slots = count_slots(scan_window(fcinfo, scan));
+  trends.slots = count_slots(scan_window(fcinfo, scan).rollup);
   return trends;
 }
 
@@ -112,10 +112,10 @@ ANOMALY_INSIGHTS_FUNCTION(ai_operator_insights_series) {
   scan.edges = cut_edges(buckets, since, until);
   scan.counters = kStatusCounters;
   scan.endpoint = text_or_null(fcinfo, 4);
-  scan.source = text_or_null(fcinfo, 5);
+  scan.source = source_argument(fcinfo, 5);
   scan.tenant = text_or_null(fcinfo, 6);
   scan.ungrouped = true;
-  const std::pmr::vector<Tally> *slots = count_slots(scan_window(fcinfo, scan));
+  const std::pmr::vector<Tally> *slots = count_slots(scan_window(fcinfo, scan).rollup);
   RowContext context;
   for (int i = 0; i < buckets.count; ++i) {
     context.enter();

@@ -6,6 +6,17 @@ extern "C" {
 
 namespace insights::pg {
 
+namespace {
+
+// Whether a triage label may make a failure of what is none by its status: stored ones may, and those that come from an
+// HTTP status or an error.
+bool labels_may_say_failure(const Source *source) {
+  return source->field(Field::kTriageLabel) != nullptr || source->field(Field::kHttpStatus) != nullptr ||
+         source->field(Field::kError) != nullptr;
+}
+
+}  // namespace
+
 Window window_arguments(FunctionCallInfo fcinfo, int hours, int as_of) {
   Window window;
   window.hours = int_argument(fcinfo, hours, "hours", 1, kMostHours);
@@ -14,10 +25,14 @@ Window window_arguments(FunctionCallInfo fcinfo, int hours, int as_of) {
   return window;
 }
 
-std::string_view scan_window(FunctionCallInfo fcinfo, const WindowScan &scan) {
+const Source *source_argument(FunctionCallInfo fcinfo, int number) {
+  return find_source(extension_schema(fcinfo), text_or_null(fcinfo, number));
+}
+
+ScanResult scan_window(FunctionCallInfo fcinfo, const WindowScan &scan) {
   ScanRequest request = {};
   request.schema = extension_schema(fcinfo);
-  request.source = find_source(request.schema, scan.source);
+  request.source = scan.source;
   SlotSpec slots;
   slots.edges = scan.edges->data();
   slots.edge_count = scan.edges->size();
@@ -26,10 +41,12 @@ std::string_view scan_window(FunctionCallInfo fcinfo, const WindowScan &scan) {
   request.until = scan.edges->back() - 1;
   request.tenant = scan.tenant;
   request.endpoint = scan.endpoint;
+  request.missing_is_unknown = scan.missing_is_unknown;
   request.ungrouped = scan.ungrouped;
   request.attempts = (scan.counters & kAttemptCounters) != 0;
-  request.labels = (scan.counters & kLabelCounters) != 0;
-  return scan_rollup(request).rollup;
+  request.labels = (scan.counters & kLabelCounters) != 0 ||
+                   ((scan.counters & kFailureCounters) != 0 && labels_may_say_failure(request.source));
+  return scan_rollup(request);
 }
 
 std::pmr::vector<Timestamp> *make_trend_edges(const Window &window, int interval_hours) {

@@ -15,14 +15,18 @@ Window window_arguments(FunctionCallInfo fcinfo, int hours, int as_of);
 struct WindowScan {
   const std::pmr::vector<Timestamp> *edges;  // of the slots; the scan reaches from the first to the last
   CounterSet counters;
-  const char *source;
+  const Source *source;
   const char *tenant;
   const char *endpoint;
   bool ungrouped;
+  bool missing_is_unknown;
 };
 
-// The rollup's bytes. Between SPI_connect and SPI_finish.
-std::string_view scan_window(FunctionCallInfo fcinfo, const WindowScan &scan);
+// Between SPI_connect and SPI_finish.
+ScanResult scan_window(FunctionCallInfo fcinfo, const WindowScan &scan);
+
+// The source of a text argument.
+const Source *source_argument(FunctionCallInfo fcinfo, int number);
 
 // Edges in the current context, for WindowScan.
 std::pmr::vector<Timestamp> *make_trend_edges(const Window &window, int interval_hours);
