@@ -24,6 +24,7 @@ constexpr Phrase kPhrases[] = {
     {"broken pipe", TriageRule::kTransient, false},
     {"closed socket", TriageRule::kTransient, false},
     {"closed connection", TriageRule::kTransient, false},
+    {"closed network connection", TriageRule::kTransient, false},
     {"connection aborted", TriageRule::kTransient, false},
     {"connection closed", TriageRule::kTransient, false},
     {"connection refused", TriageRule::kTransient, true},
@@ -38,26 +39,27 @@ constexpr Phrase kPhrases[] = {
     {"enotfound", TriageRule::kTransient, false},
     {"epipe", TriageRule::kTransient, false},
     {"getaddrinfo", TriageRule::kTransient, false},
-    {"handshake failure", TriageRule::kTransient, false},
+    {"handshake", TriageRule::kTransient, false},
     {"host unreachable", TriageRule::kTransient, false},
     {"name or service not known", TriageRule::kTransient, false},
     {"name resolution", TriageRule::kTransient, false},
     {"network error", TriageRule::kTransient, true},
     {"network is unreachable", TriageRule::kTransient, false},
+    {"nodename nor servname", TriageRule::kTransient, false},
     {"no route to host", TriageRule::kTransient, false},
     {"no such host", TriageRule::kTransient, false},
     {"rate limit", TriageRule::kRateLimited, true},
+    {"server disconnected", TriageRule::kTransient, false},
     {"service unavailable", TriageRule::kTransient, true},
     {"socket closed", TriageRule::kTransient, false},
     {"socket is closed", TriageRule::kTransient, false},
     {"socket hang up", TriageRule::kTransient, false},
-    {"ssl handshake", TriageRule::kTransient, false},
     {"throttl", TriageRule::kRateLimited, false},
     {"timed out", TriageRule::kTransient, true},
     {"timedout", TriageRule::kTransient, false},
     {"timeout", TriageRule::kTransient, true},
-    {"tls handshake", TriageRule::kTransient, false},
     {"too many requests", TriageRule::kRateLimited, true},
+    {"unknownhost", TriageRule::kTransient, false},
     {"upstream error", TriageRule::kTransient, true},
 };
 
@@ -172,26 +174,29 @@ void pass_over_words(Text text, std::size_t &at) {
   }
 }
 
-// An HTTP status that a rule knows and the text gives: "HTTP 503", "HTTP/1.1 503", "status code: 503", or at its
-// beginning, "503 Service Unavailable". Each byte is looked at once or twice, whatever the text.
+// Whether a status that a rule knows stands at `at`.
+bool has_status(Text text, std::size_t at) {
+  const std::int32_t status = status_at(text, at);
+  return status != kNoHttpStatus && rule_of_status(status, TriageMethod::kDefault) != TriageRule::kNothing;
+}
+
+// An HTTP status that a rule knows and the text gives: "HTTP 503", "HTTP/1.1 503", "status code: 503"; or at its
+// beginning, "503 Service Unavailable", or that of a quotation with words behind it. Each byte is looked at once or
+// twice, whatever the text.
 std::int32_t status_in_text(Text text) {
-  const auto is_known = [](std::int32_t status) {
-    return status != kNoHttpStatus && rule_of_status(status, TriageMethod::kDefault) != TriageRule::kNothing;
-  };
-  const bool ends = text.size() <= 3 || is_separator(text[3]);
-  if (ends && is_known(status_at(text, 0))) return status_at(text, 0);
+  const bool ends = text.size() <= 3 || is_separator(text[3]) || text[3] == ',';
+  if (ends && has_status(text, 0)) return status_at(text, 0);
   for (std::size_t at = 0; at < text.size();) {
+    const char c = lower(text[at]);
     std::size_t word = 0;
     for (const std::string_view known : {"http", "status", "response"}) {
-      if (lower(text[at]) == known[0] && has_word(text, at, known)) word = known.size();
+      if (c == known[0] && has_word(text, at, known)) word = known.size();
     }
-    if (word == 0) {
-      ++at;
-      continue;
-    }
-    at += word;
-    pass_over_words(text, at);
-    if (at < text.size() && is_known(status_at(text, at))) return status_at(text, at);
+    at += word > 0 ? word : 1;
+    const bool quoted =
+        (c == '\'' || c == '"') && text.size() - at > 4 && text[at + 3] == ' ' && is_letter(text[at + 4]);
+    if (word > 0) pass_over_words(text, at);
+    if ((word > 0 || quoted) && has_status(text, at)) return status_at(text, at);
   }
   return kNoHttpStatus;
 }
