@@ -89,8 +89,8 @@ double dispersion(const RateCounts &counts, const RateHistory *history) {
 
 std::uint64_t least_silence_baseline(const RatePolicy &policy, int blocks) {
   // The dispersion is at least 1.
-  return static_cast<std::uint64_t>(std::log10(policy.silence_alpha) /
-                                    std::log10(blocks / (kWindowLength[kTriple] + blocks)));
+  return 1 + static_cast<std::uint64_t>(std::log10(policy.silence_alpha) /
+                                        std::log10(blocks / (kWindowLength[kTriple] + blocks)));
 }
 
 bool may_matter(const RateCounts &counts, std::uint64_t least_silence_baseline) {
