@@ -1,5 +1,6 @@
 # Replay advice against an oracle in plain SQL on random deliveries; names beyond ASCII in the JSON of the insights; and
-# the same reports cancelled or failing in the middle. The seeds are new in each run; INSIGHTS_SEED='17 42' repeats those two.
+# the same reports cancelled or failing in the middle. The seeds are new in each run; INSIGHTS_SEED='17 42' repeats
+# those two.
 use strict;
 use warnings FATAL => 'all';
 
@@ -53,8 +54,10 @@ SET search_path = oracle, public;
 -- Codes and texts of errors, and what the rules of triage make of them; NULL: by the status alone.
 CREATE TABLE errors (code int, message text, label text);
 INSERT INTO errors VALUES
-  (NULL, NULL, NULL), (200, NULL, NULL), (503, NULL, 'transient_endpoint_down'), (NULL, 'HTTP 502: oops', 'transient_endpoint_down'),
-  (NULL, 'Connection reset by peer', 'transient_endpoint_down'), (429, NULL, 'rate_limited'), (NULL, 'request throttled', 'rate_limited'),
+  (NULL, NULL, NULL), (200, NULL, NULL),
+  (503, NULL, 'transient_endpoint_down'), (NULL, 'HTTP 502: oops', 'transient_endpoint_down'),
+  (NULL, 'Connection reset by peer', 'transient_endpoint_down'),
+  (429, NULL, 'rate_limited'), (NULL, 'request throttled', 'rate_limited'),
   (404, 'timeout', 'permanent_4xx'), (NULL, 'HTTP 410: gone', 'permanent_4xx'), (NULL, 'it is raining', NULL);
 
 -- What a delivery is to the reports.
@@ -72,36 +75,40 @@ UNION ALL
 SELECT 'anonymous', id::text, created_at, NULL, target, status, state_of(status), triage_label, NULL, NULL
 FROM deliveries
 UNION ALL
-SELECT 'mapped', held, at AT TIME ZONE 'Europe/Berlin', account::text, split_part(endpoint, '?', 1), logged.label::text, s.state,
-       CASE WHEN e.label IS NOT NULL THEN e.label WHEN s.state IN ('failed', 'dead_letter') THEN 'unknown' END, NULL, tries
+SELECT 'mapped', held, at AT TIME ZONE 'Europe/Berlin', account::text, split_part(endpoint, '?', 1), logged.label::text,
+       s.state, CASE WHEN e.label IS NOT NULL THEN e.label WHEN s.state IN ('failed', 'dead_letter') THEN 'unknown' END, NULL, tries
 FROM logged, LATERAL (
-  SELECT CASE WHEN logged.label = 1 THEN 'delivered' WHEN logged.label IN (2, 13) THEN 'failed' WHEN logged.label = 3 THEN 'dead_letter'
-              ELSE 'neither' END AS state) AS s, errors AS e
+  SELECT CASE WHEN logged.label = 1 THEN 'delivered' WHEN logged.label IN (2, 13) THEN 'failed'
+              WHEN logged.label = 3 THEN 'dead_letter' ELSE 'neither' END AS state) AS s, errors AS e
 WHERE gone_at IS NULL AND e.code IS NOT DISTINCT FROM logged.code AND e.message IS NOT DISTINCT FROM logged.message;
 CREATE TABLE facts AS SELECT * FROM meaning;
 
 CREATE FUNCTION zulu(t timestamptz) RETURNS text LANGUAGE sql STABLE AS
   $$ SELECT to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') $$;
 
--- What failed and may be worth a replay, and whether its endpoint is failing now.
+CREATE FUNCTION within(hours int, source text, tenant text, as_of timestamptz) RETURNS SETOF facts LANGUAGE sql STABLE AS $$
+  SELECT * FROM facts WHERE origin = source AND at > as_of - make_interval(hours => hours) AND at <= as_of
+    AND (tenant IS NULL OR tenant_id = tenant) $$;
+
+-- What failed and may be worth a replay, and the message of the failure cluster that its endpoint has now.
 CREATE FUNCTION candidates(hours int, source text, tenant text, as_of timestamptz)
-RETURNS TABLE (id text, at timestamptz, tenant_id text, target text, status text, label text, score int, attempts int, message text)
-LANGUAGE sql STABLE AS $$
+RETURNS TABLE (id text, at timestamptz, tenant_id text, target text, status text, label text, score int, attempts int,
+  message text) LANGUAGE sql STABLE AS $$
   WITH failing AS MATERIALIZED (
-    SELECT a.tenant_id, a.endpoint, a.message FROM anomalies_current(method => 'rate', source => source, tenant => tenant, as_of => as_of) AS a
+    SELECT a.tenant_id, a.endpoint, a.message
+    FROM anomalies_current(method => 'rate', source => source, tenant => tenant, as_of => as_of) AS a
     WHERE a.failure_cluster_detected)
   SELECT f.id, f.at, f.tenant_id, f.target, f.status, f.label, f.score, f.attempts, failing.message
-  FROM facts AS f
-  LEFT JOIN failing ON failing.tenant_id IS NOT DISTINCT FROM f.tenant_id AND failing.endpoint IS NOT DISTINCT FROM f.target
-  WHERE f.origin = source AND f.at > as_of - make_interval(hours => hours) AND f.at <= as_of AND (tenant IS NULL OR f.tenant_id = tenant)
-    AND f.state IN ('failed', 'dead_letter') AND f.label IN ('transient_endpoint_down', 'rate_limited') $$;
+  FROM within(hours, source, tenant, as_of) AS f LEFT JOIN failing
+    ON failing.tenant_id IS NOT DISTINCT FROM f.tenant_id AND failing.endpoint IS NOT DISTINCT FROM f.target
+  WHERE f.state IN ('failed', 'dead_letter') AND f.label IN ('transient_endpoint_down', 'rate_limited') $$;
 
 -- Of retries that ended, by label and endpoint: how many there were, and how many were delivered.
 CREATE FUNCTION records(hours int, source text, tenant text, as_of timestamptz)
 RETURNS TABLE (label text, target text, ended bigint, delivered bigint) LANGUAGE sql STABLE AS $$
-  SELECT label, target, count(*), count(*) FILTER (WHERE state = 'delivered') FROM facts
-  WHERE origin = source AND at > as_of - make_interval(hours => hours) AND at <= as_of AND (tenant IS NULL OR tenant_id = tenant)
-    AND attempts > 1 AND state IN ('delivered', 'failed', 'dead_letter') GROUP BY label, target $$;
+  SELECT label, target, count(*), count(*) FILTER (WHERE state = 'delivered') FROM within(hours, source, tenant, as_of)
+  WHERE attempts > 1 AND state IN ('delivered', 'failed', 'dead_letter')
+    AND label IN ('transient_endpoint_down', 'rate_limited') GROUP BY label, target $$;
 
 -- The chance of each label and endpoint of the window, in percent: 100 (d + 20 r)/(e + 20), r = (D + 1)/(E + 2), as one
 -- fraction, so that it is exact; half away from zero.
@@ -110,11 +117,11 @@ RETURNS TABLE (label text, target text, expected numeric) LANGUAGE sql STABLE AS
   WITH record AS MATERIALIZED (SELECT * FROM records(hours, source, tenant, as_of)),
   overall AS (
     SELECT l.label, coalesce(sum(r.ended), 0) + 2 AS e, coalesce(sum(r.delivered), 0) + 1 AS d
-    FROM unnest(ARRAY['transient_endpoint_down', 'rate_limited']) AS l (label) LEFT JOIN record AS r USING (label) GROUP BY l.label)
+    FROM unnest(ARRAY['transient_endpoint_down', 'rate_limited']) AS l (label) LEFT JOIN record AS r USING (label)
+    GROUP BY l.label)
   SELECT o.label, t.target,
          round(100 * (coalesce(r.delivered, 0) * o.e + 20 * o.d) / ((coalesce(r.ended, 0) + 20) * o.e), 1)
-  FROM overall AS o
-  CROSS JOIN (SELECT DISTINCT target FROM facts WHERE origin = source AND at > as_of - make_interval(hours => hours) AND at <= as_of) AS t
+  FROM overall AS o CROSS JOIN (SELECT DISTINCT target FROM within(hours, source, tenant, as_of)) AS t
   LEFT JOIN record AS r ON r.label = o.label AND r.target IS NOT DISTINCT FROM t.target $$;
 
 -- All of them in their order.
@@ -138,43 +145,55 @@ RETURNS jsonb LANGUAGE sql STABLE AS $$
   WITH list AS MATERIALIZED (SELECT * FROM listed(hours, source, tenant, as_of) WITH ORDINALITY),
   chance AS MATERIALIZED (SELECT * FROM chances(hours, source, tenant, as_of)),
   chosen AS (SELECT * FROM list WHERE recommendation = 'replay'),
-  record AS MATERIALIZED (SELECT * FROM records(hours, source, tenant, as_of) WHERE label IN ('transient_endpoint_down', 'rate_limited')),
+  record AS MATERIALIZED (SELECT * FROM records(hours, source, tenant, as_of)),
   -- how many of a hundred of the chosen ones would succeed, each by the record of its label
   outlook AS (
     SELECT count(*) AS chosen, coalesce((SELECT sum(ended) FROM record), 0) AS known,
-           round(avg(100 * (SELECT (coalesce(sum(r.delivered), 0) + 1) / (coalesce(sum(r.ended), 0) + 2) FROM record AS r WHERE r.label = c.label)), 1) AS rate
+           round(avg((SELECT 100 * (coalesce(sum(r.delivered), 0) + 1) / (coalesce(sum(r.ended), 0) + 2)
+                      FROM record AS r WHERE r.label = c.label)), 1) AS rate
     FROM chosen AS c)
   SELECT jsonb_build_object(
-    'recommended_ids', (SELECT coalesce(jsonb_agg(id ORDER BY ordinality), '[]') FROM chosen WHERE ordinality <= max_rows),
+    'recommended_ids', (
+      SELECT coalesce(jsonb_agg(id ORDER BY ordinality), '[]') FROM chosen WHERE ordinality <= max_rows),
     'total_recommended', (SELECT count(*) FROM chosen),
     'total_analyzed', (
-      SELECT count(*) FROM facts WHERE origin = source AND at > as_of - make_interval(hours => hours) AND at <= as_of
-        AND (tenant IS NULL OR tenant_id = tenant) AND state IN ('failed', 'dead_letter')),
+      SELECT count(*) FROM within(hours, source, tenant, as_of) WHERE state IN ('failed', 'dead_letter')),
     'total_held_back', (SELECT count(*) FROM list WHERE recommendation = 'hold'),
-    'confidence', CASE WHEN o.chosen = 0 OR o.known < 20 OR o.rate < 50 THEN 'low' WHEN o.known >= 100 AND o.rate >= 80 THEN 'high' ELSE 'medium' END,
+    'confidence', CASE
+      WHEN o.chosen = 0 OR o.known < 20 OR o.rate < 50 THEN 'low'
+      WHEN o.known >= 100 AND o.rate >= 80 THEN 'high'
+      ELSE 'medium' END,
     'breakdown', jsonb_build_object(
       'by_label', (
-        SELECT jsonb_object_agg(l, (SELECT count(*) FROM chosen WHERE label = l)) FROM unnest(ARRAY['transient_endpoint_down', 'rate_limited']) AS l),
+        SELECT jsonb_object_agg(l, (SELECT count(*) FROM chosen WHERE label = l))
+        FROM unnest(ARRAY['transient_endpoint_down', 'rate_limited']) AS l),
       'by_age', (
-        SELECT jsonb_build_object('under_1h', count(*) FILTER (WHERE age < 1), '1h_to_6h', count(*) FILTER (WHERE age >= 1 AND age < 6),
-                                  '6h_to_24h', count(*) FILTER (WHERE age >= 6 AND age < 24), 'over_24h', count(*) FILTER (WHERE age >= 24))
+        SELECT jsonb_build_object(
+          'under_1h', count(*) FILTER (WHERE age < 1), '1h_to_6h', count(*) FILTER (WHERE age >= 1 AND age < 6),
+          '6h_to_24h', count(*) FILTER (WHERE age >= 6 AND age < 24), 'over_24h', count(*) FILTER (WHERE age >= 24))
         FROM (SELECT extract(epoch FROM as_of - at) / 3600 AS age FROM chosen) AS a),
       'by_endpoint', (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('endpoint', target, 'deliveries', n, 'expected_success_rate', (
-                                    SELECT jsonb_object_agg(p.label, p.expected) FROM chance AS p WHERE p.target IS NOT DISTINCT FROM t.target))
-                                  ORDER BY n DESC, target COLLATE "C" NULLS LAST), '[]')
-        FROM (SELECT target, count(*) AS n FROM chosen GROUP BY target ORDER BY n DESC, target COLLATE "C" NULLS LAST LIMIT 10) AS t)),
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+                 'endpoint', target, 'deliveries', n, 'expected_success_rate', (
+                   SELECT jsonb_object_agg(p.label, p.expected) FROM chance AS p
+                   WHERE p.target IS NOT DISTINCT FROM t.target)) ORDER BY n DESC, target COLLATE "C" NULLS LAST), '[]')
+        FROM (SELECT target, count(*) AS n FROM chosen GROUP BY target
+              ORDER BY n DESC, target COLLATE "C" NULLS LAST LIMIT 10) AS t)),
     'held_back', (
-      SELECT coalesce(jsonb_agg(jsonb_build_object('tenant_id', tenant_id, 'endpoint', target, 'deliveries', n, 'message', message)), '[]')
-      FROM (SELECT tenant_id, target, message, count(*) AS n FROM list WHERE recommendation = 'hold' GROUP BY tenant_id, target, message) AS h),
-    'time_range', jsonb_build_object('hours', hours, 'start', zulu(as_of - make_interval(hours => hours)), 'end', zulu(as_of)),
+      SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'tenant_id', tenant_id, 'endpoint', target, 'deliveries', n, 'message', message)), '[]')
+      FROM (SELECT tenant_id, target, message, count(*) AS n FROM list WHERE recommendation = 'hold'
+            GROUP BY tenant_id, target, message) AS h),
+    'time_range', jsonb_build_object(
+      'hours', hours, 'start', zulu(as_of - make_interval(hours => hours)), 'end', zulu(as_of)),
     'generated_at', zulu(now()))
   FROM outlook AS o $$;
 
 -- No order is promised of what is held back, and no words of the reasoning.
 CREATE FUNCTION comparable(advice jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
   SELECT advice - 'reasoning' || jsonb_build_object('held_back', (
-    SELECT coalesce(jsonb_agg(h ORDER BY h::text COLLATE "C"), '[]') FROM jsonb_array_elements(advice -> 'held_back') AS h)) $$;
+    SELECT coalesce(jsonb_agg(h ORDER BY h::text COLLATE "C"), '[]')
+    FROM jsonb_array_elements(advice -> 'held_back') AS h)) $$;
 )
 );
 
@@ -188,9 +207,10 @@ CREATE FUNCTION fraction(seed int, k int, i int) RETURNS float8 LANGUAGE sql IMM
 CREATE FUNCTION pick(x float8, texts text[]) RETURNS text LANGUAGE sql IMMUTABLE AS
   $$ SELECT texts[1 + floor(x * cardinality(texts))::int] $$;
 CREATE FUNCTION tenant_name(t int) RETURNS text LANGUAGE sql IMMUTABLE AS
-  $$ SELECT CASE t WHEN 1 THEN 'tenant-1' WHEN 2 THEN NULL WHEN 3 THEN '' WHEN 4 THEN 'Acme' WHEN 5 THEN 'acme' ELSE 'tenant-' || t END $$;
+  $$ SELECT (ARRAY['tenant-1', NULL, '', 'Acme', 'acme'] || ARRAY(SELECT 'tenant-' || n FROM generate_series(6, t) AS n))[t] $$;
 CREATE FUNCTION endpoint_name(e int) RETURNS text LANGUAGE sql IMMUTABLE AS
-  $$ SELECT CASE e WHEN 2 THEN NULL WHEN 3 THEN '' WHEN 4 THEN 'https://A.example' WHEN 5 THEN 'https://a.example' WHEN 6 THEN U&'\00e9' ELSE 'https://hook-' || e || '.example/in' END $$;
+  $$ SELECT (ARRAY['https://hook-1.example/in', NULL, '', 'https://A.example', 'https://a.example', U&'\00e9']
+             || ARRAY(SELECT 'https://hook-' || n || '.example/in' FROM generate_series(7, e) AS n))[e] $$;
 CREATE TABLE moments (i int, at timestamptz, tenant int, endpoint int, failing float8);
 CREATE FUNCTION generate(seed int, rows int, endpoints int, tenants int, hours int, as_of timestamptz)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -198,37 +218,54 @@ BEGIN
   PERFORM set_config('search_path', 'oracle, public', true);
   TRUNCATE deliveries, logged, facts, moments;
   INSERT INTO moments
-  SELECT i, as_of - CASE WHEN fraction(seed, 1, i) < 0.3 THEN floor(fraction(seed, 2, i) * 7 * hours) * interval '10 minutes'
+  SELECT i, as_of - CASE WHEN fraction(seed, 1, i) < 0.3
+                         THEN floor(fraction(seed, 2, i) * 7 * hours) * interval '10 minutes'
                          ELSE (fraction(seed, 2, i) * 1.2 - 0.1) * hours * interval '1 hour' END,
-         1 + floor(fraction(seed, 3, i) ^ 2 * tenants)::int, 1 + floor(fraction(seed, 4, i) ^ 2 * endpoints)::int, fraction(seed, 5, 0)
+         1 + floor(fraction(seed, 3, i) ^ 2 * tenants)::int, 1 + floor(fraction(seed, 4, i) ^ 2 * endpoints)::int,
+         fraction(seed, 5, 0)
   FROM generate_series(1, rows) AS i;
   INSERT INTO moments
-  SELECT 1000000 + row_number() OVER (ORDER BY h, d, n)::int, as_of - h * interval '1 hour' + d * interval '1 microsecond', 1 + n % tenants, 1 + n % endpoints, 0.9
-  FROM (SELECT DISTINCT h FROM unnest(ARRAY[0, 1, 6, 24, hours, 2 * hours]) AS h) AS edge, generate_series(-1, 1) AS d, generate_series(1, 6) AS n;
+  SELECT 1000000 + row_number() OVER (ORDER BY h, d, n)::int,
+         as_of - h * interval '1 hour' + d * interval '1 microsecond', 1 + n % tenants, 1 + n % endpoints, 0.9
+  FROM (SELECT DISTINCT h FROM unnest(ARRAY[0, 1, 6, 24, hours, 2 * hours]) AS h) AS edge,
+    generate_series(-1, 1) AS d, generate_series(1, 6) AS n;
   INSERT INTO moments
-  SELECT 2000000 + g * 1000 + m * 10 + n, as_of - (m + fraction(seed, 6, g * 1000 + m * 10 + n)) * interval '1 minute',
+  SELECT 2000000 + g * 1000 + m * 10 + n,
+         as_of - (m + fraction(seed, 6, g * 1000 + m * 10 + n)) * interval '1 minute',
          1 + floor(fraction(seed, 7, g) * tenants)::int, 1 + floor(fraction(seed, 8, g) * endpoints)::int,
-         CASE WHEN kind < 0.3 THEN CASE WHEN m < 20 THEN 0.9 ELSE 0.05 END WHEN kind < 0.5 THEN CASE WHEN m BETWEEN 10 AND 50 THEN 0.9 ELSE 0 END
-              WHEN kind < 0.65 THEN CASE WHEN m < 2 THEN 1 ELSE 0 END ELSE 0.02 END
+         CASE WHEN kind < 0.3 THEN CASE WHEN m < 20 THEN 0.9 ELSE 0.05 END
+              WHEN kind < 0.5 THEN CASE WHEN m BETWEEN 10 AND 50 THEN 0.9 ELSE 0 END
+              WHEN kind < 0.65 THEN CASE WHEN m < 2 THEN 1 ELSE 0 END
+              ELSE 0.02 END
   FROM generate_series(1, 14) AS g, LATERAL (SELECT fraction(seed, 9, g)) AS k (kind), generate_series(0, 79) AS m,
     LATERAL generate_series(1, 1 + floor(fraction(seed, 10, g) * 4)::int) AS n;
   INSERT INTO deliveries
   SELECT i, tenant_name(tenant), endpoint_name(endpoint),
-         CASE WHEN fraction(seed, 11, i) < 0.05 THEN pick(fraction(seed, 12, i), ARRAY[NULL, '', 'gone', 'dead letter', ' failed'])
-              WHEN fraction(seed, 11, i) < 0.1 THEN pick(fraction(seed, 12, i), ARRAY['pending', 'Queued', 'retry'])
-              WHEN fraction(seed, 13, i) < failing THEN pick(fraction(seed, 12, i), ARRAY['failed', 'FAILED', 'failure', 'Error', 'dead_letter', 'Dead', 'exhausted', 'DISCARDED'])
-              ELSE pick(fraction(seed, 12, i), ARRAY['delivered', 'Delivered', 'success', 'OK', 'completed', 'sent']) END,
-         pick(fraction(seed, 14, i), ARRAY[NULL, 'transient_endpoint_down', 'transient_endpoint_down', 'transient_endpoint_down', 'permanent_4xx', 'rate_limited', 'rate_limited', 'unknown', '', 'Rate_Limited']),
+         pick(fraction(seed, 12, i), CASE
+           WHEN fraction(seed, 11, i) < 0.05 THEN ARRAY[NULL, '', 'gone', 'dead letter', ' failed']
+           WHEN fraction(seed, 11, i) < 0.1 THEN ARRAY['pending', 'Queued', 'retry']
+           WHEN fraction(seed, 13, i) < failing
+             THEN ARRAY['failed', 'FAILED', 'failure', 'Error', 'dead_letter', 'Dead', 'exhausted', 'DISCARDED']
+           ELSE ARRAY['delivered', 'Delivered', 'success', 'OK', 'completed', 'sent'] END),
+         pick(fraction(seed, 14, i), ARRAY[
+           NULL, 'transient_endpoint_down', 'transient_endpoint_down', 'transient_endpoint_down', 'permanent_4xx',
+           'rate_limited', 'rate_limited', 'unknown', '', 'Rate_Limited']),
          CASE WHEN fraction(seed, 15, i) < 0.5 THEN 81 + floor(fraction(seed, 16, i) * 19)::int END,
          pick(fraction(seed, 17, i), ARRAY[NULL, '-1', '0', '1', '1', '2', '2', '3', '9', '2147483647'])::int, at
   FROM moments ORDER BY fraction(seed, 18, i);
   INSERT INTO logged
-  SELECT CASE i % 3 WHEN 0 THEN 'ref ' WHEN 1 THEN 'REF ' ELSE '' END || i, CASE WHEN tenant <> 2 THEN tenant - 3 END, endpoint_name(endpoint) || '?id=' || i,
-         CASE WHEN fraction(seed, 11, i) < 0.05 THEN pick(fraction(seed, 12, i), ARRAY[NULL, '4', '-1', '0'])
-              WHEN fraction(seed, 13, i) < failing THEN pick(fraction(seed, 12, i), ARRAY['2', '2', '3', '13']) ELSE '1' END::smallint,
-         e.code, e.message, pick(fraction(seed, 17, i), ARRAY[NULL, '-1', '0', '1', '1', '2', '2', '3', '9', '32767'])::smallint,
+  SELECT CASE i % 3 WHEN 0 THEN 'ref ' WHEN 1 THEN 'REF ' ELSE '' END || i, CASE WHEN tenant <> 2 THEN tenant - 3 END,
+         endpoint_name(endpoint) || '?id=' || i,
+         pick(fraction(seed, 12, i), CASE
+           WHEN fraction(seed, 11, i) < 0.05 THEN ARRAY[NULL, '4', '-1', '0']
+           WHEN fraction(seed, 13, i) < failing THEN ARRAY['2', '2', '3', '13']
+           ELSE ARRAY['1'] END)::smallint,
+         e.code, e.message,
+         pick(fraction(seed, 17, i), ARRAY[NULL, '-1', '0', '1', '1', '2', '2', '3', '9', '32767'])::smallint,
          CASE WHEN fraction(seed, 19, i) > 0.8 THEN at END, at AT TIME ZONE 'Europe/Berlin'
-  FROM moments, LATERAL (SELECT * FROM errors ORDER BY code, message OFFSET floor(fraction(seed, 14, i) * 10)::int LIMIT 1) AS e ORDER BY fraction(seed, 20, i);
+  FROM moments, LATERAL (
+    SELECT * FROM errors ORDER BY code, message OFFSET floor(fraction(seed, 14, i) * 10)::int LIMIT 1) AS e
+  ORDER BY fraction(seed, 20, i);
   INSERT INTO facts SELECT * FROM meaning;
   ANALYZE deliveries, logged, facts;
 END $$;
@@ -289,7 +326,8 @@ foreach my $seed (@seeds)
 		# that is none.
 		my $calls = "SELECT * FROM (VALUES ('plain', NULL), ('plain', 'tenant-1'), ('plain', ''), ('plain', 'nobody'),
 		    ('mapped', NULL), ('mapped', '-2'), ('anonymous', NULL)) AS s (source, tenant),
-		  (SELECT DISTINCT h FROM (VALUES (24), ($hours)) AS v (h)) AS w (hours), unnest(ARRAY[1, 20, 100000]) AS m (max_rows),
+		  (SELECT DISTINCT h FROM (VALUES (24), ($hours)) AS v (h)) AS w (hours),
+		  unnest(ARRAY[1, 20, 100000]) AS m (max_rows),
 		  (SELECT timestamptz '$as_of' + d * interval '1 microsecond' FROM generate_series(-1, 1) AS d) AS t (as_of)
 		WHERE CASE WHEN max_rows = 100000 THEN as_of = '$as_of' OR tenant IS NULL AND hours = $hours
 		           ELSE as_of = '$as_of' AND hours = $hours AND (max_rows = 20 OR source = 'mapped') END";
@@ -303,7 +341,8 @@ foreach my $seed (@seeds)
 			$node->safe_psql(
 				'postgres', "SET search_path = oracle, public;
 				SELECT count(*) FROM ($calls AND as_of = '$as_of' AND max_rows = 20) AS c,
-				  LATERAL public.replay_recommendations($arguments) AS ours JOIN LATERAL oracle.replay_recommendations($arguments) AS o USING (delivery_id)
+				  LATERAL public.replay_recommendations($arguments) AS ours
+				JOIN LATERAL oracle.replay_recommendations($arguments) AS o USING (delivery_id)
 				WHERE ours.reason IS NULL OR position(o.message IN ours.reason) = 0 OR ours.reason !~ '^[A-Z].* '"
 			),
 			0,
@@ -329,13 +368,15 @@ foreach my $seed (@seeds)
 		note(
 			$node->safe_psql(
 				'postgres', "SELECT string_agg(source || ': ' || recommendation || ' ' || n, ', ')
-				FROM (SELECT s AS source, recommendation, count(*) AS n FROM unnest(ARRAY['plain', 'mapped', 'anonymous']) AS s,
+				FROM (SELECT s AS source, recommendation, count(*) AS n
+				      FROM unnest(ARRAY['plain', 'mapped', 'anonymous']) AS s,
 				        replay_recommendations($hours, 100000, s, as_of => '$as_of') GROUP BY 1, 2 ORDER BY 1, 2) AS r"
 			)
 		);
 		my ($held, $ready) = split /\|/,
 		  $node->safe_psql(
-			'postgres', "SELECT count(*) FILTER (WHERE recommendation = 'hold'), count(*) FILTER (WHERE recommendation = 'replay')
+			'postgres', "SELECT count(*) FILTER (WHERE recommendation = 'hold'),
+			  count(*) FILTER (WHERE recommendation = 'replay')
 			FROM unnest(ARRAY['plain', 'mapped']) AS s, replay_recommendations($hours, 100000, s, as_of => '$as_of')"
 		  );
 		$compared{hold} += $held;
@@ -356,10 +397,13 @@ SKIP:
 		$node->safe_psql(
 			'postgres', sprintf q(
 CREATE COLLATION no_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-CREATE TABLE relaxed (id text COLLATE no_case, tenant_id text COLLATE no_case, endpoint text COLLATE no_case, status text COLLATE no_case,
+CREATE TABLE relaxed (
+  id text COLLATE no_case, tenant_id text COLLATE no_case, endpoint text COLLATE no_case, status text COLLATE no_case,
   triage_label text COLLATE no_case, attempts int, created_at timestamptz);
-INSERT INTO relaxed SELECT concat_ws(' ', status, label, tenant, n), tenant, 'hook', status, label, 1, timestamptz '%s' - n * interval '5 s'
-FROM unnest(ARRAY['failed', 'FAILED']) AS status, unnest(ARRAY['transient_endpoint_down', 'Transient_Endpoint_Down', 'rate_limited', 'Rate_Limited']) AS label,
+INSERT INTO relaxed
+SELECT concat_ws(' ', status, label, tenant, n), tenant, 'hook', status, label, 1, timestamptz '%s' - n * interval '5 s'
+FROM unnest(ARRAY['failed', 'FAILED']) AS status,
+  unnest(ARRAY['transient_endpoint_down', 'Transient_Endpoint_Down', 'rate_limited', 'Rate_Limited']) AS label,
   (VALUES ('fails', 1, 8), ('FAILS', 1000, 1000)) AS t (tenant, a, b), generate_series(a, b) AS n;
 SELECT delivery_source_register('relaxed', 'relaxed', '{"statuses": {"failed": "failed", "sent": "delivered"}}');
 SELECT delivery_source_register('relaxed', 'relaxed words');
@@ -368,21 +412,24 @@ SELECT delivery_source_register('relaxed', 'relaxed words');
 		foreach my $source ([ 'relaxed', "status = 'failed' COLLATE \"C\"" ], [ 'relaxed words', 'true' ])
 		{
 			my $call = "24, 1000, '$source->[0]', as_of => '" . NOON . "'";
-			my $worth = "FROM relaxed WHERE $source->[1] AND triage_label COLLATE \"C\" IN ('transient_endpoint_down', 'rate_limited')";
+			my $worth = "FROM relaxed
+			  WHERE $source->[1] AND triage_label COLLATE \"C\" IN ('transient_endpoint_down', 'rate_limited')";
 			is(
 				$node->safe_psql(
-					'postgres', "SELECT delivery_id COLLATE \"C\", triage_label, recommendation FROM replay_recommendations($call) ORDER BY 1"
+					'postgres', "SELECT delivery_id COLLATE \"C\", triage_label, recommendation
+					FROM replay_recommendations($call) ORDER BY 1"
 				),
 				$node->safe_psql(
-					'postgres',
-					"SELECT id COLLATE \"C\", triage_label, CASE tenant_id COLLATE \"C\" WHEN 'fails' THEN 'hold' ELSE 'replay' END $worth ORDER BY 1"
+					'postgres', "SELECT id COLLATE \"C\", triage_label,
+					  CASE tenant_id COLLATE \"C\" WHEN 'fails' THEN 'hold' ELSE 'replay' END $worth ORDER BY 1"
 				),
 				"$source->[0]: rows"
 			);
 			is(
 				$node->safe_psql(
 					'postgres',
-					"SELECT j -> 'total_recommended', j -> 'total_held_back', jsonb_array_length(j -> 'recommended_ids') FROM replay_recommendations_json($call) AS j"
+					"SELECT j -> 'total_recommended', j -> 'total_held_back', jsonb_array_length(j -> 'recommended_ids')
+					 FROM replay_recommendations_json($call) AS j"
 				),
 				$node->safe_psql(
 					'postgres',
@@ -462,9 +509,11 @@ SELECT delivery_source_register('deliveries');
 	$node->safe_psql(
 		$database,
 		sprintf q(
-INSERT INTO deliveries SELECT n || name, name, name, 'failed', 'transient_endpoint_down', timestamptz '%1$s' - n * interval '5 s'
+INSERT INTO deliveries
+  SELECT n || name, name, name, 'failed', 'transient_endpoint_down', timestamptz '%1$s' - n * interval '5 s'
   FROM unnest(ARRAY[%2$s]) AS name, generate_series(1, 30) AS n;
-INSERT INTO deliveries SELECT n || name, 'well', name, 'failed', 'rate_limited', timestamptz '%1$s' - n * interval '2 hours'
+INSERT INTO deliveries
+  SELECT n || name, 'well', name, 'failed', 'rate_limited', timestamptz '%1$s' - n * interval '2 hours'
   FROM unnest(ARRAY[%2$s]) AS name, generate_series(1, 2) AS n;), NOON, join(', ', map { sql_text($database, $_) } @names)
 	);
 	subtest $encoding{$database} => sub {
@@ -474,8 +523,12 @@ INSERT INTO deliveries SELECT n || name, 'well', name, 'failed', 'rate_limited',
 		my $bytes = sub { join ', ', map { sql_bytes($database, $_) } @_ };
 		my @rows = map { [ map { pack 'H*', $_ } split /\|/ ] }
 		  split /\n/,
-		  $node->safe_psql($database,
-			'SELECT ' . $bytes->(qw(delivery_id tenant_id endpoint recommendation reason)) . " FROM replay_recommendations(24, 1000, $noon)");
+		  $node->safe_psql(
+			$database,
+			'SELECT '
+			  . $bytes->(qw(delivery_id tenant_id endpoint recommendation reason))
+			  . " FROM replay_recommendations(24, 1000, $noon)"
+		  );
 		is_deeply(
 			[ sort map { join '|', @$_[ 0 .. 3 ] } @rows ],
 			[
@@ -495,8 +548,12 @@ INSERT INTO deliveries SELECT n || name, 'well', name, 'failed', 'rate_limited',
 			'rows of anomalies_history'
 		);
 		is(
-			$node->safe_psql($database,
-				'SELECT ' . sql_bytes($database, 'endpoint') . ", failures FROM top_failing_endpoints(24, $noon) ORDER BY 1"),
+			$node->safe_psql(
+				$database,
+				'SELECT '
+				  . sql_bytes($database, 'endpoint')
+				  . ", failures FROM top_failing_endpoints(24, $noon) ORDER BY 1"
+			),
 			join("\n", sort map { unpack('H*', $_) . '|32' } @names),
 			'rows of top_failing_endpoints'
 		);
@@ -537,7 +594,8 @@ INSERT INTO deliveries SELECT n || name, 'well', name, 'failed', 'rate_limited',
 			my $tenant = 'tenant => ' . sql_text($database, $name);
 			is(
 				$node->safe_psql(
-					$database, "SELECT j -> 'total_held_back', s #> '{delivery_stats,failed}', jsonb_array_length(h -> 'snapshots')
+					$database,
+					"SELECT j -> 'total_held_back', s #> '{delivery_stats,failed}', jsonb_array_length(h -> 'snapshots')
 					FROM replay_recommendations_json($tenant, $noon) AS j, operator_insights_summary($tenant, $noon) AS s,
 					  anomalies_history_json(1, $tenant, $noon) AS h"
 				),
@@ -556,10 +614,11 @@ my $noon = "as_of => '" . NOON . "'";
 $node->safe_psql(
 	'postgres',
 	sprintf q(
-CREATE TABLE late (id int, created_at timestamptz NOT NULL, tenant_id text, endpoint text NOT NULL, status text NOT NULL, triage_label text, attempts int)
-  WITH (parallel_workers = 2);
-INSERT INTO late SELECT n, timestamptz '%1$s' - interval '3 s' + n * interval '0.1 ms', 'tenant ' || n %% 7, 'an endpoint whose name is long enough ' || n %% 2000,
-    CASE WHEN n %% 10 < 9 THEN 'failed' ELSE 'delivered' END, 'transient_endpoint_down', 2
+CREATE TABLE late (
+  id int, created_at timestamptz NOT NULL, tenant_id text, endpoint text NOT NULL, status text NOT NULL,
+  triage_label text, attempts int) WITH (parallel_workers = 2);
+INSERT INTO late SELECT n, timestamptz '%1$s' - interval '3 s' + n * interval '0.1 ms', 'tenant ' || n %% 7,
+    'an endpoint whose name is long enough ' || n %% 2000, CASE WHEN n %% 10 < 9 THEN 'failed' ELSE 'delivered' END, 'transient_endpoint_down', 2
   FROM generate_series(1, 20000) AS n;
 CREATE TABLE many WITH (parallel_workers = 2) AS SELECT l.* FROM late AS l, generate_series(1, 15);
 CREATE FUNCTION waits(x text) RETURNS text STABLE LANGUAGE plpgsql AS
@@ -619,7 +678,8 @@ foreach my $mode ([ 'serial', $serial, 'waits', 0 ], [ 'serial', $serial, 'waits
 
 			$session->query_safe('SET statement_timeout = 50');
 			$session->{stderr} = '';
-			is((background_error($session, sprintf($reports{$report}, $source) . ';'))[0], '57014', "$report: statement_timeout");
+			my ($state) = background_error($session, sprintf($reports{$report}, $source) . ';');
+			is($state, '57014', "$report: statement_timeout");
 			$session->query_safe('RESET statement_timeout');
 			is($session->query_safe($digest), $well, "$report: and that is forgotten as well");
 		}
@@ -633,9 +693,9 @@ $blocker->quit;
 
 # Memory -----------------------------------------------------------------------------------------------------------
 
-# As in 002_cancel.pl: the sum of the memory contexts and the resident set of the backend's own, which stand still after a
-# warm-up. A rollup of these 14,000 groups is more than a megabyte, so one in some hundred calls that left its own behind would
-# show.
+# As in 002_cancel.pl: the sum of the memory contexts and the resident set of the backend's own, which stand still after
+# a warm-up. A rollup of these 14,000 groups is more than a megabyte, so one in thirty calls that left its own behind
+# would show.
 use constant { SLACK_CONTEXTS => 1 << 20, SLACK_RESIDENT => 8 << 20 };
 
 my $memory = -r '/proc/self/statm'
@@ -667,7 +727,8 @@ foreach my $case (
   )
 {
 	my ($name, $source, $before, $after, $state, $share, $which) = @$case;
-	my @reports = map { sprintf "$reports{$_} \\g /dev/null\n", $source } grep { $_ =~ ($which // qr/./) } sort keys %reports;
+	my @reports = map { sprintf "$reports{$_} \\g /dev/null\n", $source }
+	  grep { $_ =~ ($which // qr/./) } sort keys %reports;
 	foreach my $mode ([ 'serial', $serial, 300 ], [ 'parallel', $parallel, 60 ])
 	{
 		my ($how, $settings, $calls) = @$mode;
@@ -704,14 +765,19 @@ my %statements = (
 	replay_stats => "SELECT * FROM replay_stats($whole)",
 	operator_insights_trends => "SELECT * FROM operator_insights_trends($whole)",
 	operator_insights_trends_json => "SELECT operator_insights_trends_json($whole)",
-	operator_insights_series =>
-	  "SELECT * FROM operator_insights_series(timestamptz '${\NOON}' - interval '1 hour', '${\NOON}', '1 minute', 'UTC', source => 'whole')"
+	operator_insights_series => "SELECT * FROM operator_insights_series(
+	    timestamptz '${\NOON}' - interval '1 hour', '${\NOON}', '1 minute', 'UTC', source => 'whole')"
 );
 my %ungrouped = map { ($_ => 1) } qw(triage_distribution delivery_stats replay_stats operator_insights_trends
   operator_insights_trends_json operator_insights_series);
 my $in_workers = "$parallel SET parallel_leader_participation = off;";
 my $jit = 'SET jit = on; SET jit_above_cost = 0; SET jit_inline_above_cost = 0; SET jit_optimize_above_cost = 0;';
-foreach my $mode ([ serial => $serial ], [ parallel => $parallel ], [ 'in workers' => $in_workers ], [ jit => "$serial $jit" ])
+foreach my $mode (
+	[ serial => $serial ],
+	[ parallel => $parallel ],
+	[ 'in workers' => $in_workers ],
+	[ jit => "$serial $jit" ]
+  )
 {
 	my ($how, $settings) = @$mode;
 	subtest "faults, $how" => sub {
