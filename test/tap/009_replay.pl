@@ -76,7 +76,7 @@ SELECT 'anonymous', id::text, created_at, NULL, target, status, state_of(status)
 FROM deliveries
 UNION ALL
 SELECT 'mapped', held, at AT TIME ZONE 'Europe/Berlin', account::text, split_part(endpoint, '?', 1), logged.label::text,
-       s.state, CASE WHEN e.label IS NOT NULL THEN e.label WHEN s.state IN ('failed', 'dead_letter') THEN 'unknown' END, NULL, tries
+       s.state, coalesce(e.label, CASE WHEN s.state IN ('failed', 'dead_letter') THEN 'unknown' END), NULL, tries
 FROM logged, LATERAL (
   SELECT CASE WHEN logged.label = 1 THEN 'delivered' WHEN logged.label IN (2, 13) THEN 'failed'
               WHEN logged.label = 3 THEN 'dead_letter' ELSE 'neither' END AS state) AS s, errors AS e
@@ -618,7 +618,8 @@ CREATE TABLE late (
   id int, created_at timestamptz NOT NULL, tenant_id text, endpoint text NOT NULL, status text NOT NULL,
   triage_label text, attempts int) WITH (parallel_workers = 2);
 INSERT INTO late SELECT n, timestamptz '%1$s' - interval '3 s' + n * interval '0.1 ms', 'tenant ' || n %% 7,
-    'an endpoint whose name is long enough ' || n %% 2000, CASE WHEN n %% 10 < 9 THEN 'failed' ELSE 'delivered' END, 'transient_endpoint_down', 2
+    'an endpoint whose name is long enough ' || n %% 2000, CASE WHEN n %% 10 < 9 THEN 'failed' ELSE 'delivered' END,
+    'transient_endpoint_down', 2
   FROM generate_series(1, 20000) AS n;
 CREATE TABLE many WITH (parallel_workers = 2) AS SELECT l.* FROM late AS l, generate_series(1, 15);
 CREATE FUNCTION waits(x text) RETURNS text STABLE LANGUAGE plpgsql AS
