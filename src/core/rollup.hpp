@@ -22,8 +22,8 @@ struct Delivery {
   Timestamp created_at = 0;
   Text tenant;
   Text endpoint;
-  Text status;        // raw: the shape's status map says what it means
-  Text triage_label;  // NULL where there is none
+  Text status;                        // raw: the shape's status map says what it means
+  Text triage_label;                  // NULL where there is none
   std::int64_t attempts = kNoNumber;  // of 32 bits, or NULL
   std::int64_t max_attempts = kNoNumber;
 
