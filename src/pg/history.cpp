@@ -32,7 +32,7 @@ Evaluations evaluate(FunctionCallInfo fcinfo) {
   WindowScan scan = {};
   scan.edges = compute_in_context([&](ContextMemory *memory, Poll &poll) { return history_edges(plan, poll, memory); });
   scan.counters = detection_counters(plan.detection.method);
-  scan.source = find_source(extension_schema(fcinfo), text_or_null(fcinfo, 5));
+  scan.source = source_argument(fcinfo, 5);
   scan.tenant = text_or_null(fcinfo, 6);
   const std::string_view rollup = scan_for_detection(fcinfo, scan, &plan.detection);
   ContextMemory *memory = current_memory();

@@ -29,6 +29,12 @@ Tally count_all(std::string_view rollup) {
       ->front();
 }
 
+// All deliveries of the window of (hours, source, tenant, as_of), whatever their tenant and endpoint.
+Tally count_window(FunctionCallInfo fcinfo, CounterSet counters) {
+  const Window window = window_arguments(fcinfo, 0, 3);
+  return count_all(scan_whole(fcinfo, window, counters, true, source_argument(fcinfo, 1), text_or_null(fcinfo, 2)));
+}
+
 std::pmr::vector<FailingGroup> *find_top(std::string_view rollup, const TopRequest &request) {
   return compute_in_context(
       [&](ContextMemory *memory, Poll &poll) { return top_failing(rollup, request, poll, memory); });
@@ -108,11 +114,9 @@ ANOMALY_INSIGHTS_FUNCTION(ai_top_failing_tenants) { return put_top(fcinfo, Group
 // triage_distribution(hours, source, tenant, as_of) -> setof (triage_label, deliveries, share)
 ANOMALY_INSIGHTS_FUNCTION(ai_triage_distribution) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-  const Window window = window_arguments(fcinfo, 0, 3);
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  const Tally all = count_all(
-      scan_whole(fcinfo, window, kDistributionCounters, true, source_argument(fcinfo, 1), text_or_null(fcinfo, 2)));
+  const Tally all = count_window(fcinfo, kDistributionCounters);
   for (int i = 0; i < kLabelClasses; ++i) {
     const std::uint64_t count = labelled(all, static_cast<LabelClass>(i));
     Row row;
@@ -128,11 +132,9 @@ ANOMALY_INSIGHTS_FUNCTION(ai_triage_distribution) {
 // delivery_stats(hours, source, tenant, as_of) -> setof (total, delivered, failed, pending, dead_letter, ...)
 ANOMALY_INSIGHTS_FUNCTION(ai_delivery_stats) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-  const Window window = window_arguments(fcinfo, 0, 3);
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  const Tally all =
-      count_all(scan_whole(fcinfo, window, kStatusCounters, true, source_argument(fcinfo, 1), text_or_null(fcinfo, 2)));
+  const Tally all = count_window(fcinfo, kStatusCounters);
   Row row;
   row.count(all[Counter::kTotal]);
   row.count(all[Counter::kDelivered]);
@@ -149,11 +151,9 @@ ANOMALY_INSIGHTS_FUNCTION(ai_delivery_stats) {
 // replay_stats(hours, source, tenant, as_of) -> setof (total_replayed, replay_successes, ...)
 ANOMALY_INSIGHTS_FUNCTION(ai_replay_stats) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-  const Window window = window_arguments(fcinfo, 0, 3);
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  const Tally all =
-      count_all(scan_whole(fcinfo, window, kRetryCounters, true, source_argument(fcinfo, 1), text_or_null(fcinfo, 2)));
+  const Tally all = count_window(fcinfo, kRetryCounters);
   Row row;
   row.count(all[Counter::kRetried]);
   row.count(all[Counter::kRetriedDelivered]);

@@ -78,12 +78,22 @@ bool hides_rows(SPIPlanPtr plan) {
 
 namespace {
 
-SPIPlanPtr prepare(const ScanRequest &request, const char *query, const QueryParameters &parameters) {
+// The types of all parameters: those of the bounds come first.
+struct ParameterTypes {
+  int count;
+  Oid types[2 + lengthof(QueryParameters::types)];
+};
+
+ParameterTypes types_of(const ScanRequest &request, const QueryParameters &parameters) {
   const Oid time_type = request.source->time_zone != nullptr ? TIMESTAMPOID : TIMESTAMPTZOID;
-  Oid types[2 + lengthof(parameters.types)] = {time_type, time_type};
-  for (int i = 0; i < parameters.count; ++i) types[2 + i] = parameters.types[i];
+  ParameterTypes all = {2 + parameters.count, {time_type, time_type}};
+  for (int i = 0; i < parameters.count; ++i) all.types[2 + i] = parameters.types[i];
+  return all;
+}
+
+SPIPlanPtr prepare(const char *query, ParameterTypes parameters) {
   SPIPlanPtr plan =
-      SPI_prepare_cursor(query, 2 + parameters.count, types, CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
+      SPI_prepare_cursor(query, parameters.count, parameters.types, CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
   if (plan == nullptr) elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
   return plan;
 }
@@ -103,29 +113,24 @@ QueryParameters shape_parameter(const ScanRequest &request) {
 }  // namespace
 
 SPIPlanPtr prepare_rollup_query(const ScanRequest &request) {
-  return prepare(request, rollup_query(request), shape_parameter(request));
+  return prepare(rollup_query(request), types_of(request, shape_parameter(request)));
 }
 
 SPIPlanPtr run_query(const ScanRequest &request, QueryBuilder build, const QueryParameters &parameters) {
   require_source_relation(request.source);
   require_tenant_field(request);
-  const bool local = request.source->time_zone != nullptr;
   Timestamp after = request.after;
   Timestamp until = request.until;
-  if (local) widen_to_local(request.source->time_zone, &after, &until);
+  if (request.source->time_zone != nullptr) widen_to_local(request.source->time_zone, &after, &until);
 
-  const Oid time_type = local ? TIMESTAMPOID : TIMESTAMPTZOID;
-  Oid types[2 + lengthof(parameters.types)] = {time_type, time_type};
-  Datum values[lengthof(types)] = {TimestampTzGetDatum(after), TimestampTzGetDatum(until)};
-  for (int i = 0; i < parameters.count; ++i) {
-    types[2 + i] = parameters.types[i];
-    values[2 + i] = parameters.values[i];
-  }
+  const ParameterTypes all = types_of(request, parameters);
+  Datum values[lengthof(all.types)] = {TimestampTzGetDatum(after), TimestampTzGetDatum(until)};
+  for (int i = 0; i < parameters.count; ++i) values[2 + i] = parameters.values[i];
   ErrorContextCallback context = {error_context_stack, add_context, const_cast<Source *>(request.source)};
   error_context_stack = &context;
-  SPIPlanPtr plan = prepare(request, build(request), parameters);
+  SPIPlanPtr plan = prepare(build(request), all);
   SPIExecuteOptions options = {};
-  options.params = make_parameters(types, values, 2 + parameters.count);
+  options.params = make_parameters(all.types, values, all.count);
   options.read_only = true;
   const int code = SPI_execute_plan_extended(plan, &options);
   if (code != SPI_OK_SELECT) elog(ERROR, "inner query failed: %s", SPI_result_code_string(code));
