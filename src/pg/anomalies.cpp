@@ -34,7 +34,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_current) {
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
   const WindowScan scan = plan_scan(detection, source_argument(fcinfo, 3), text_or_null(fcinfo, 4));
-  const std::string_view rollup = scan_for_detection(fcinfo, scan, &detection);
+  const std::string_view rollup = scan_for_detection(extension_schema(fcinfo), scan, &detection);
   const std::pmr::vector<Anomaly> *anomalies = find(rollup, detection);
   RowContext context;
   for (const Anomaly &anomaly : *anomalies) {
@@ -52,7 +52,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_current_json) {
   Detection detection = detection_arguments(fcinfo, 0, 1, 2, 5);
   SPI_connect();
   const WindowScan scan = plan_scan(detection, source_argument(fcinfo, 3), text_or_null(fcinfo, 4));
-  const std::string_view rollup = scan_for_detection(fcinfo, scan, &detection);
+  const std::string_view rollup = scan_for_detection(extension_schema(fcinfo), scan, &detection);
   std::pmr::vector<Anomaly> *anomalies = find(rollup, detection);
   for (Anomaly &anomaly : *anomalies) {
     CHECK_FOR_INTERRUPTS();
@@ -75,7 +75,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_explain) {
   SPI_connect();
   // All tenants are scanned, not just this one: the verdict depends on what the fleet does.
   const WindowScan scan = plan_scan(detection, source_argument(fcinfo, 5), nullptr);
-  const std::string_view rollup = scan_for_detection(fcinfo, scan, &detection);
+  const std::string_view rollup = scan_for_detection(extension_schema(fcinfo), scan, &detection);
   const auto *lines = compute_in_context(
       [&](ContextMemory *memory, Poll &poll) { return explain(rollup, detection, tenant, endpoint, poll, memory); });
   for (const Explanation &line : *lines) {

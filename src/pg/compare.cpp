@@ -32,7 +32,7 @@ std::string_view scan_periods(FunctionCallInfo fcinfo) {
   scan.counters = kCompareCounters;
   scan.source = source_argument(fcinfo, 2);
   scan.tenant = text_or_null(fcinfo, 3);
-  return scan_window(fcinfo, scan).rollup;
+  return scan_window(extension_schema(fcinfo), scan).rollup;
 }
 
 }  // namespace

@@ -55,9 +55,9 @@ WindowScan plan_scan(const Detection &detection, const Source *source, const cha
   return scan;
 }
 
-std::string_view scan_for_detection(FunctionCallInfo fcinfo, WindowScan scan, Detection *detection) {
+std::string_view scan_for_detection(Oid schema, WindowScan scan, Detection *detection) {
   scan.missing_is_unknown = detection->method == Method::kReference;
-  const ScanResult result = scan_window(fcinfo, scan);
+  const ScanResult result = scan_window(schema, scan);
   detection->partial_view = scan.tenant != nullptr || result.partial;
   return result.rollup;
 }

@@ -15,8 +15,8 @@ Detection usual_detection(Timestamp as_of);
 // The slots of `detection` alone, and the counters that it needs. In the current context.
 WindowScan plan_scan(const Detection &detection, const Source *source, const char *tenant);
 
-// The rollup's bytes. Sets partial_view. Between SPI_connect and SPI_finish.
-std::string_view scan_for_detection(FunctionCallInfo fcinfo, WindowScan scan, Detection *detection);
+// The rollup's bytes; `schema` is the extension's. Sets partial_view. Between SPI_connect and SPI_finish.
+std::string_view scan_for_detection(Oid schema, WindowScan scan, Detection *detection);
 
 // A row of anomalies_current or anomalies_history.
 void put_anomaly(ReturnSetInfo *result, const Anomaly &anomaly, Method method, Timestamp at);

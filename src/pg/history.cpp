@@ -34,7 +34,7 @@ Evaluations evaluate(FunctionCallInfo fcinfo) {
   scan.counters = detection_counters(plan.detection.method);
   scan.source = source_argument(fcinfo, 5);
   scan.tenant = text_or_null(fcinfo, 6);
-  const std::string_view rollup = scan_for_detection(fcinfo, scan, &plan.detection);
+  const std::string_view rollup = scan_for_detection(extension_schema(fcinfo), scan, &plan.detection);
   ContextMemory *memory = current_memory();
   evaluations.history = guarded([&] {
     InterruptPoll poll;

@@ -21,7 +21,7 @@ std::string_view scan_whole(FunctionCallInfo fcinfo, const Window &window, Count
   scan.source = source;
   scan.tenant = tenant;
   scan.ungrouped = ungrouped;
-  return scan_window(fcinfo, scan).rollup;
+  return scan_window(extension_schema(fcinfo), scan).rollup;
 }
 
 Tally count_all(std::string_view rollup) {

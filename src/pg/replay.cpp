@@ -54,7 +54,7 @@ ReplayAdvice *find_advice(FunctionCallInfo fcinfo, const Window &window, const S
   scan.counters = kReplayScanCounters;
   scan.source = source;
   scan.tenant = tenant;
-  const std::string_view rollup = scan_for_detection(fcinfo, scan, &plan.detection);
+  const std::string_view rollup = scan_for_detection(extension_schema(fcinfo), scan, &plan.detection);
   return compute_in_context([&](ContextMemory *memory, Poll &poll) {
     return advise_replays(rollup, plan, window.hours, GetDatabaseEncoding() == PG_UTF8, poll, memory);
   });

@@ -35,7 +35,7 @@ Trends scan_trends(FunctionCallInfo fcinfo) {
   scan.source = source_argument(fcinfo, 2);
   scan.tenant = text_or_null(fcinfo, 3);
   scan.ungrouped = true;
-  trends.slots = count_slots(scan_window(fcinfo, scan).rollup);
+  trends.slots = count_slots(scan_window(extension_schema(fcinfo), scan).rollup);
   return trends;
 }
 
@@ -115,7 +115,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_operator_insights_series) {
   scan.source = source_argument(fcinfo, 5);
   scan.tenant = text_or_null(fcinfo, 6);
   scan.ungrouped = true;
-  const std::pmr::vector<Tally> *slots = count_slots(scan_window(fcinfo, scan).rollup);
+  const std::pmr::vector<Tally> *slots = count_slots(scan_window(extension_schema(fcinfo), scan).rollup);
   RowContext context;
   for (int i = 0; i < buckets.count; ++i) {
     context.enter();

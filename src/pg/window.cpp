@@ -29,9 +29,9 @@ const Source *source_argument(FunctionCallInfo fcinfo, int number) {
   return find_source(extension_schema(fcinfo), text_or_null(fcinfo, number));
 }
 
-ScanResult scan_window(FunctionCallInfo fcinfo, const WindowScan &scan) {
+ScanResult scan_window(Oid schema, const WindowScan &scan) {
   ScanRequest request = {};
-  request.schema = extension_schema(fcinfo);
+  request.schema = schema;
   request.source = scan.source;
   SlotSpec slots;
   slots.edges = scan.edges->data();

@@ -22,8 +22,8 @@ struct WindowScan {
   bool missing_is_unknown;
 };
 
-// Between SPI_connect and SPI_finish.
-ScanResult scan_window(FunctionCallInfo fcinfo, const WindowScan &scan);
+// `schema` is the extension's. Between SPI_connect and SPI_finish.
+ScanResult scan_window(Oid schema, const WindowScan &scan);
 
 // The source of a text argument.
 const Source *source_argument(FunctionCallInfo fcinfo, int number);
