@@ -60,6 +60,9 @@ std::optional<Anomaly> rate_anomaly(const RollupReader::Group &group, const Rate
   anomaly.baseline_count = counts.baseline;
   anomaly.recent_failures = counts.failed[kRecent];
   anomaly.baseline_failures = counts.baseline_failed;
+  anomaly.recent_settled = counts.settled[kRecent];
+  anomaly.baseline_settled = counts.baseline_settled;
+  anomaly.twelve_count = counts.twelve;
   set_figures(anomaly, detection);
   // The graver verdict decides what score and window say.
   if (anomaly.failure_cluster) {
@@ -160,7 +163,7 @@ AnomalyList Evaluation::finish(std::size_t most, bool unicode, Poll &poll, std::
                       poll.tick();
                       return graver(a, b);
                     });
-  AnomalyList list{anomalies_.size(), 0, std::pmr::vector<Anomaly>(memory)};
+  AnomalyList list{anomalies_.size(), 0, fleet, std::pmr::vector<Anomaly>(memory)};
   for (const Anomaly &anomaly : anomalies_) list.critical += anomaly.critical() ? 1 : 0;
   list.gravest.assign(anomalies_.begin(), anomalies_.begin() + static_cast<std::ptrdiff_t>(kept));
   for (Anomaly &anomaly : list.gravest) {

@@ -28,6 +28,7 @@ struct Fleet {
   bool partial = false;     // not asked, since the caller sees only a part
 
   std::uint64_t recent = 0, recent_failures = 0, baseline = 0, baseline_failures = 0;  // of all groups
+  std::uint64_t deliveries = 0;                                                        // in all windows together
 
   // More than half of those that could be judged are silent: one event, not one per endpoint.
   bool is_silent() const { return judged >= kFleetJudged && silent * 2 > judged; }
@@ -62,6 +63,7 @@ struct Anomaly {
   // Of method `rate` only:
   double expected_count = 0, expected_failures = 0;  // in R, from the baseline
   double score = 0;                                  // -log10 of the deciding p, at most 300
+  std::uint64_t recent_settled = 0, baseline_settled = 0, twelve_count = 0;
   Duration window = 0;                               // the deciding window
   Text message;
 
@@ -84,6 +86,7 @@ RateJudgement judge_rate(const RateCounts &counts, const Detection &detection, c
 struct AnomalyList {
   std::size_t total = 0;
   std::size_t critical = 0;
+  Fleet fleet;
   std::pmr::vector<Anomaly> gravest;
 };
 

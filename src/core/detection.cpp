@@ -93,12 +93,12 @@ RateCounter::RateCounter(const Detection &detection)
 void RateCounter::add(std::uint32_t slot, const SlotCounts &slot_counts) {
   if (slot < blocks_) {
     add_baseline(slot, slot_counts);
-    if (twelve_ && slot >= blocks_ - 9) add_to(kTwelve, slot_counts);
+    if (slot + 9 >= blocks_) add_twelve(slot_counts);
     return;
   }
   counts_.triple += slot_counts.total;
   add_to(kTriple, slot_counts);
-  if (twelve_) add_to(kTwelve, slot_counts);
+  add_twelve(slot_counts);
   if (slot < blocks_ + 2) return;
   counts_.recent += slot_counts.total;
   add_to(kRecent, slot_counts);
@@ -113,6 +113,11 @@ void RateCounter::add_baseline(std::uint32_t block, const SlotCounts &slot_count
   counts_.peak_block = std::max(counts_.peak_block, slot_counts.total);
   counts_.baseline_settled += slot_counts.settled;
   counts_.baseline_failed += slot_counts.failures;
+}
+
+void RateCounter::add_twelve(const SlotCounts &slot_counts) {
+  counts_.twelve += slot_counts.total;
+  if (twelve_) add_to(kTwelve, slot_counts);
 }
 
 void RateCounter::add_to(RateWindow window, const SlotCounts &slot_counts) {

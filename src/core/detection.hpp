@@ -60,6 +60,7 @@ class RateCounter {
 
  private:
   void add_baseline(std::uint32_t block, const SlotCounts &slot_counts);
+  void add_twelve(const SlotCounts &slot_counts);
   void add_to(RateWindow window, const SlotCounts &slot_counts);
   void close_triples(std::uint32_t block);
 

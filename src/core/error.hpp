@@ -13,6 +13,7 @@ enum class ErrorKind {
   kCorruptBytes,     // bytes that are no rollup of ours: 22P03
   kUnlike,           // two rollups of different shape: 22023
   kLimit,            // a limit of the program is reached: 54000
+  kWrongState,       // what is asked of an incident does not fit its state: 55000
 };
 
 // An error of the core: a message in PostgreSQL's style (lower case, no full stop), and a hint that is a sentence or

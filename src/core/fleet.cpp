@@ -24,6 +24,7 @@ void FleetSurvey::add(Text tenant, const RateCounts &counts, const SilenceVerdic
   fleet_.recent_failures += counts.failed[kRecent];
   fleet_.baseline += counts.baseline;
   fleet_.baseline_failures += counts.baseline_failed;
+  fleet_.deliveries += counts.baseline + counts.triple;
   fleet_.judged += silence.judged ? 1 : 0;
   fleet_.silent += silence.flagged ? 1 : 0;
   if (counts.baseline < kBusyBaseline) return;

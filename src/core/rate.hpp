@@ -31,6 +31,7 @@ struct RateCounts {
   int blocks = 12;                                    // J, at least 6 and a multiple of 3
   std::uint64_t recent = 0;                           // deliveries in R   (x5)
   std::uint64_t triple = 0;                           // deliveries in 3R  (x15)
+  std::uint64_t twelve = 0;                           // deliveries in 12R, as far as the baseline reaches
   std::array<std::uint64_t, kRateWindows> settled{};  // n_W: delivered + failed + dead_letter
   std::array<std::uint64_t, kRateWindows> failed{};   // f_W: failed + dead_letter
   std::uint64_t baseline = 0;                         // b: deliveries in the baseline

@@ -15,6 +15,8 @@ int sqlstate_of(ErrorKind kind) {
       return ERRCODE_INVALID_BINARY_REPRESENTATION;
     case ErrorKind::kLimit:
       return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+    case ErrorKind::kWrongState:
+      return ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
   }
   return ERRCODE_INTERNAL_ERROR;
 }
