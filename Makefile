@@ -11,6 +11,7 @@ OBJS = \
 	src/core/cell_log.o \
 	src/core/compare.o \
 	src/core/detection.o \
+	src/core/event_json.o \
 	src/core/explain.o \
 	src/core/figures.o \
 	src/core/fleet.o \
@@ -18,8 +19,10 @@ OBJS = \
 	src/core/history.o \
 	src/core/insights_json.o \
 	src/core/json_text.o \
+	src/core/lifecycle.o \
 	src/core/message.o \
 	src/core/number.o \
+	src/core/observe.o \
 	src/core/rate.o \
 	src/core/rate_failure.o \
 	src/core/rate_spike.o \
@@ -33,9 +36,11 @@ OBJS = \
 	src/core/shape.o \
 	src/core/slot_grid.o \
 	src/core/status.o \
+	src/core/step.o \
 	src/core/top_failing.o \
 	src/core/trends.o \
 	src/core/triage.o \
+	src/pg/actor.o \
 	src/pg/anomalies.o \
 	src/pg/arguments.o \
 	src/pg/calendar.o \
@@ -43,25 +48,35 @@ OBJS = \
 	src/pg/detection.o \
 	src/pg/guard.o \
 	src/pg/history.o \
+	src/pg/incident_store.o \
+	src/pg/incidents.o \
 	src/pg/insights.o \
 	src/pg/json.o \
+	src/pg/launcher.o \
 	src/pg/local_time.o \
 	src/pg/memory.o \
 	src/pg/module.o \
+	src/pg/mutes.o \
+	src/pg/notify.o \
 	src/pg/query.o \
 	src/pg/replay.o \
+	src/pg/role.o \
 	src/pg/rollup_agg.o \
 	src/pg/rollup_functions.o \
 	src/pg/rollup_type.o \
+	src/pg/runs.o \
 	src/pg/scan.o \
 	src/pg/settings.o \
 	src/pg/source.o \
 	src/pg/source_check.o \
 	src/pg/source_expression.o \
 	src/pg/source_register.o \
+	src/pg/status.o \
+	src/pg/tick.o \
 	src/pg/trends.o \
 	src/pg/triage.o \
-	src/pg/window.o
+	src/pg/window.o \
+	src/pg/worker.o
 
 # The tests hold texts that only UTF-8 has.
 REGRESS_OPTS = --encoding=UTF8 --no-locale

@@ -366,3 +366,358 @@ AS 'MODULE_PATHNAME', 'ai_replay_recommendations_json' LANGUAGE C STABLE PARALLE
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.replay_recommendations_json(int, int, text, text, timestamptz) IS
   'the same as JSON: the ids to replay, totals, confidence, breakdowns, and what is held back';
+
+-- Incidents ----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION @extschema@.anomaly_key(source text, tenant_id text, endpoint text, scope text) RETURNS uuid
+AS 'MODULE_PATHNAME', 'ai_anomaly_key' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION @extschema@.anomaly_key(text, text, text, text) IS
+  'what an incident is about, in 128 bits of SHA-256: texts of any length, and NULL is a value';
+
+CREATE TABLE @extschema@.anomalies (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  tenant_id text,
+  endpoint text,
+  severity text NOT NULL CHECK (severity IN ('warning', 'critical')),
+  spike_detected boolean NOT NULL,
+  failure_cluster_detected boolean NOT NULL,
+  silence_detected boolean NOT NULL,
+  recent_count bigint NOT NULL,
+  baseline_count bigint NOT NULL,
+  recent_failures bigint NOT NULL,
+  baseline_failures bigint NOT NULL,
+  detected_at timestamptz NOT NULL,
+  resolved_at timestamptz,
+  acknowledged_by text,
+  source text NOT NULL,
+  status text NOT NULL CHECK (status IN ('open', 'acknowledged', 'resolved')),
+  last_seen_at timestamptz NOT NULL,
+  acknowledged_at timestamptz,
+  ack_until timestamptz,
+  note text,
+  resolved_by text,
+  resolve_reason text CHECK (resolve_reason IN ('calm', 'new normal', 'by hand', 'expired', 'source dropped')),
+  reopen_count int NOT NULL,
+  peak_failures bigint NOT NULL,
+  peak_multiplier double precision,
+  flapping boolean NOT NULL,
+  message text NOT NULL,
+  scope text NOT NULL CHECK (scope IN ('endpoint', 'fleet')),
+  muted boolean NOT NULL,
+  false_positive boolean,
+  calm_since timestamptz,
+  level_since timestamptz NOT NULL,
+  evaluated_at timestamptz NOT NULL,
+  usual_count double precision NOT NULL,
+  usual_failure_ratio double precision NOT NULL,
+  suppression text CHECK (suppression IN ('until calm', 'until calm or worse')),
+  reopened_at timestamptz[] NOT NULL,
+  CHECK ((status = 'resolved') = (resolved_at IS NOT NULL)),
+  CHECK ((status = 'resolved') = (resolve_reason IS NOT NULL)),
+  CHECK (status <> 'acknowledged' OR (acknowledged_at IS NOT NULL AND acknowledged_by IS NOT NULL)),
+  CHECK (status = 'resolved' OR suppression IS NULL),
+  CHECK ((severity = 'critical') = failure_cluster_detected),
+  CHECK (spike_detected OR failure_cluster_detected OR silence_detected),
+  CHECK (scope = 'endpoint' OR (tenant_id IS NULL AND endpoint IS NULL))
+) WITH (fillfactor = 70);
+COMMENT ON TABLE @extschema@.anomalies IS
+  'incidents: each opens once, follows what happens and closes by itself; written by anomalies_scan and by the operators'' functions';
+COMMENT ON COLUMN @extschema@.anomalies.id IS 'its number';
+COMMENT ON COLUMN @extschema@.anomalies.tenant_id IS 'NULL: none, or the fleet';
+COMMENT ON COLUMN @extschema@.anomalies.endpoint IS 'NULL: none, or the fleet';
+COMMENT ON COLUMN @extschema@.anomalies.severity IS 'critical: deliveries fail; warning: a spike or silence';
+COMMENT ON COLUMN @extschema@.anomalies.spike_detected IS 'it holds a spike of traffic';
+COMMENT ON COLUMN @extschema@.anomalies.failure_cluster_detected IS 'it holds a failure cluster';
+COMMENT ON COLUMN @extschema@.anomalies.silence_detected IS 'it holds a silence';
+COMMENT ON COLUMN @extschema@.anomalies.recent_count IS 'deliveries in the 5 minutes up to last_seen_at';
+COMMENT ON COLUMN @extschema@.anomalies.baseline_count IS 'deliveries in the hour of the baseline';
+COMMENT ON COLUMN @extschema@.anomalies.recent_failures IS 'failures in the 5 minutes up to last_seen_at';
+COMMENT ON COLUMN @extschema@.anomalies.baseline_failures IS 'failures in the hour of the baseline';
+COMMENT ON COLUMN @extschema@.anomalies.detected_at IS 'when it opened first';
+COMMENT ON COLUMN @extschema@.anomalies.resolved_at IS 'when it ended; NULL while it lasts';
+COMMENT ON COLUMN @extschema@.anomalies.acknowledged_by IS 'anomaly_insights.actor, else the session''s user';
+COMMENT ON COLUMN @extschema@.anomalies.source IS 'the delivery source';
+COMMENT ON COLUMN @extschema@.anomalies.status IS 'open, acknowledged or resolved';
+COMMENT ON COLUMN @extschema@.anomalies.last_seen_at IS 
+  'the last breach that was stored, at most a minute old while it lasts';
+COMMENT ON COLUMN @extschema@.anomalies.acknowledged_at IS 'when it was acknowledged';
+COMMENT ON COLUMN @extschema@.anomalies.ack_until IS 'when the acknowledgement expires; NULL: never';
+COMMENT ON COLUMN @extschema@.anomalies.note IS 'the last that an operator noted';
+COMMENT ON COLUMN @extschema@.anomalies.resolved_by IS 'who resolved it by hand';
+COMMENT ON COLUMN @extschema@.anomalies.resolve_reason IS 
+  'calm; new normal: a level that stayed for a day; by hand; expired: nobody evaluated it; source dropped';
+COMMENT ON COLUMN @extschema@.anomalies.reopen_count IS 'how often it came back soon after its end';
+COMMENT ON COLUMN @extschema@.anomalies.peak_failures IS 'the most failures in 5 minutes';
+COMMENT ON COLUMN @extschema@.anomalies.peak_multiplier IS 
+  'the most times the expected; NULL where nothing was expected';
+COMMENT ON COLUMN @extschema@.anomalies.flapping IS 
+  'it came back so often that it stays open until it has been calm for longer than it takes to come back';
+COMMENT ON COLUMN @extschema@.anomalies.message IS 'what is wrong, as last seen';
+COMMENT ON COLUMN @extschema@.anomalies.scope IS 'endpoint; or fleet: all endpoints together';
+COMMENT ON COLUMN @extschema@.anomalies.muted IS 
+  'a mute applied at the last step: it is recorded, and nobody is notified';
+COMMENT ON COLUMN @extschema@.anomalies.false_positive IS 'the verdict of whoever resolved it by hand';
+COMMENT ON COLUMN @extschema@.anomalies.calm_since IS 'below the lower thresholds since then';
+COMMENT ON COLUMN @extschema@.anomalies.level_since IS 'opened, reopened or escalated last';
+COMMENT ON COLUMN @extschema@.anomalies.evaluated_at IS 'the last evaluation that was stored';
+COMMENT ON COLUMN @extschema@.anomalies.usual_count IS 'deliveries expected in 5 minutes, frozen at opening';
+COMMENT ON COLUMN @extschema@.anomalies.usual_failure_ratio IS 'of settled deliveries, frozen at opening';
+COMMENT ON COLUMN @extschema@.anomalies.suppression IS 'why a breach does not reopen it, though it is resolved';
+COMMENT ON COLUMN @extschema@.anomalies.reopened_at IS 'the latest times at which it was reopened, oldest first';
+COMMENT ON SEQUENCE @extschema@.anomalies_id_seq IS 'the numbers of incidents';
+
+-- NULLS NOT DISTINCT by the key's own doing: it has no NULL.
+CREATE UNIQUE INDEX anomalies_one_unresolved ON @extschema@.anomalies
+  (@extschema@.anomaly_key(source, tenant_id, endpoint, scope)) WHERE status <> 'resolved';
+COMMENT ON INDEX @extschema@.anomalies_one_unresolved IS 'a second unresolved incident for the same key is impossible';
+CREATE INDEX anomalies_open ON @extschema@.anomalies (source, id) WHERE status <> 'resolved' OR suppression IS NOT NULL;
+COMMENT ON INDEX @extschema@.anomalies_open IS 'what is open now, and what may not be reopened';
+CREATE INDEX anomalies_latest ON @extschema@.anomalies (detected_at DESC, id DESC);
+COMMENT ON INDEX @extschema@.anomalies_latest IS 'the latest first';
+CREATE INDEX anomalies_resolved ON @extschema@.anomalies (resolved_at) WHERE status = 'resolved';
+COMMENT ON INDEX @extschema@.anomalies_resolved IS 'what may be reopened, and what is old enough to be deleted';
+REVOKE ALL ON TABLE @extschema@.anomalies FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.anomalies', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.anomalies_id_seq', '');
+
+CREATE VIEW @extschema@.anomalies_active WITH (security_invoker = true) AS
+  SELECT id, tenant_id, endpoint, severity, spike_detected, failure_cluster_detected, silence_detected,
+    recent_count, baseline_count, recent_failures, baseline_failures, detected_at, acknowledged_by, source, status,
+    last_seen_at, acknowledged_at, ack_until, note, reopen_count, peak_failures, peak_multiplier, flapping, message,
+    scope, muted, calm_since
+  FROM @extschema@.anomalies WHERE status <> 'resolved';
+COMMENT ON VIEW @extschema@.anomalies_active IS
+  'incidents that are open or acknowledged; with the reader''s own privileges on anomalies';
+REVOKE ALL ON TABLE @extschema@.anomalies_active FROM PUBLIC;
+
+CREATE TABLE @extschema@.anomaly_events (
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  anomaly_id bigint NOT NULL,
+  event text NOT NULL CHECK (event IN ('opened', 'escalated', 'acknowledged', 'ack_expired', 'reopened', 'flapping',
+    'resolved', 'muted', 'unmuted')),
+  at timestamptz NOT NULL,
+  severity text NOT NULL,
+  status text NOT NULL,
+  source text NOT NULL,
+  tenant_id text,
+  endpoint text,
+  scope text NOT NULL,
+  recent_count bigint NOT NULL,
+  baseline_count bigint NOT NULL,
+  recent_failures bigint NOT NULL,
+  baseline_failures bigint NOT NULL,
+  peak_failures bigint NOT NULL,
+  peak_multiplier double precision,
+  message text NOT NULL,
+  resolve_reason text,
+  false_positive boolean,
+  note text,
+  notified boolean NOT NULL,
+  by_user text NOT NULL,
+  actor text
+);
+COMMENT ON TABLE @extschema@.anomaly_events IS
+  'every transition of an incident, with the numbers at that moment; only ever added to, and pruned after anomaly_insights.retention';
+COMMENT ON COLUMN @extschema@.anomaly_events.seq IS 
+  'in the order of commits: whoever asks for what came after the last seq that he saw misses nothing';
+COMMENT ON COLUMN @extschema@.anomaly_events.anomaly_id IS 'the incident';
+COMMENT ON COLUMN @extschema@.anomaly_events.event IS 'what happened';
+COMMENT ON COLUMN @extschema@.anomaly_events.at IS 'when, by the clock of the scan or of the operator';
+COMMENT ON COLUMN @extschema@.anomaly_events.severity IS 
+  'of the incident, after the step that the event is of; so are all of the figures';
+COMMENT ON COLUMN @extschema@.anomaly_events.status IS 'of the incident';
+COMMENT ON COLUMN @extschema@.anomaly_events.source IS 'the delivery source';
+COMMENT ON COLUMN @extschema@.anomaly_events.tenant_id IS 'NULL: none, or the fleet';
+COMMENT ON COLUMN @extschema@.anomaly_events.endpoint IS 'NULL: none, or the fleet';
+COMMENT ON COLUMN @extschema@.anomaly_events.scope IS 'endpoint or fleet';
+COMMENT ON COLUMN @extschema@.anomaly_events.recent_count IS 'deliveries in 5 minutes';
+COMMENT ON COLUMN @extschema@.anomaly_events.baseline_count IS 'deliveries in the hour of the baseline';
+COMMENT ON COLUMN @extschema@.anomaly_events.recent_failures IS 'failures in 5 minutes';
+COMMENT ON COLUMN @extschema@.anomaly_events.baseline_failures IS 'failures in the hour of the baseline';
+COMMENT ON COLUMN @extschema@.anomaly_events.peak_failures IS 'the most failures in 5 minutes so far';
+COMMENT ON COLUMN @extschema@.anomaly_events.peak_multiplier IS 'the most times the expected so far';
+COMMENT ON COLUMN @extschema@.anomaly_events.message IS 'what is wrong';
+COMMENT ON COLUMN @extschema@.anomaly_events.resolve_reason IS 'why it ended';
+COMMENT ON COLUMN @extschema@.anomaly_events.false_positive IS 'the verdict of whoever resolved it';
+COMMENT ON COLUMN @extschema@.anomaly_events.note IS 'what the operator noted';
+COMMENT ON COLUMN @extschema@.anomaly_events.notified IS 'false where a mute applied, or notifications are off';
+COMMENT ON COLUMN @extschema@.anomaly_events.by_user IS 'session_user of whoever did it';
+COMMENT ON COLUMN @extschema@.anomaly_events.actor IS 'the application''s user: anomaly_insights.actor, if set';
+COMMENT ON SEQUENCE @extschema@.anomaly_events_seq_seq IS 'the numbers of events';
+CREATE INDEX anomaly_events_of ON @extschema@.anomaly_events (anomaly_id, seq);
+COMMENT ON INDEX @extschema@.anomaly_events_of IS 'the timeline of an incident';
+REVOKE ALL ON TABLE @extschema@.anomaly_events FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.anomaly_events', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.anomaly_events_seq_seq', '');
+
+-- What is lost with it in a crash is half a minute of patience.
+CREATE UNLOGGED TABLE @extschema@.anomaly_candidates (
+  source text NOT NULL,
+  tenant_id text,
+  endpoint text,
+  scope text NOT NULL,
+  failure_since timestamptz,
+  silence_since timestamptz
+);
+COMMENT ON TABLE @extschema@.anomaly_candidates IS 'breaches that were seen once and are not confirmed yet';
+COMMENT ON COLUMN @extschema@.anomaly_candidates.source IS 'the delivery source';
+COMMENT ON COLUMN @extschema@.anomaly_candidates.tenant_id IS 'NULL: none, or the fleet';
+COMMENT ON COLUMN @extschema@.anomaly_candidates.endpoint IS 'NULL: none, or the fleet';
+COMMENT ON COLUMN @extschema@.anomaly_candidates.scope IS 'endpoint or fleet';
+COMMENT ON COLUMN @extschema@.anomaly_candidates.failure_since IS 'failures were flagged first';
+COMMENT ON COLUMN @extschema@.anomaly_candidates.silence_since IS 'silence was flagged first';
+REVOKE ALL ON TABLE @extschema@.anomaly_candidates FROM PUBLIC;
+
+-- Mutes --------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE @extschema@.anomaly_mutes (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  source text,
+  tenant_id text,
+  endpoint text,
+  severity_cap text CHECK (severity_cap IN ('warning', 'critical')),
+  starts_at timestamptz NOT NULL,
+  ends_at timestamptz,
+  days int[],
+  from_time time,
+  to_time time,
+  time_zone text,
+  reason text,
+  created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  created_by text NOT NULL,
+  actor text,
+  CHECK (ends_at >= starts_at),
+  CHECK ((days IS NULL) = (time_zone IS NULL)),
+  CHECK ((days IS NULL) = (from_time IS NULL)),
+  CHECK ((days IS NULL) = (to_time IS NULL))
+);
+COMMENT ON TABLE @extschema@.anomaly_mutes IS
+  'who need not be told, and when; written by anomaly_mute and anomaly_unmute';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.id IS 'its number';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.source IS 'NULL: any; so are tenant_id and endpoint';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.tenant_id IS 'NULL: any';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.endpoint IS 'NULL: any';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.severity_cap IS 'warning: critical incidents notify nevertheless';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.starts_at IS 'nothing is muted before';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.ends_at IS 'NULL: until anomaly_unmute';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.days IS 'of a weekly mute, 1 is Monday: the days on which it begins';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.from_time IS 'of a weekly mute: from then on';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.to_time IS 'up to then; not after from_time: on the next day';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.time_zone IS 'whose clock it goes by';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.reason IS 'why';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.created_at IS 'when it was made';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.created_by IS 'session_user of whoever made it';
+COMMENT ON COLUMN @extschema@.anomaly_mutes.actor IS 'anomaly_insights.actor, if set';
+COMMENT ON SEQUENCE @extschema@.anomaly_mutes_id_seq IS 'the numbers of mutes';
+REVOKE ALL ON TABLE @extschema@.anomaly_mutes FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.anomaly_mutes', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.anomaly_mutes_id_seq', '');
+
+CREATE FUNCTION @extschema@.anomaly_mute_applies(mute @extschema@.anomaly_mutes, at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT mute.starts_at <= at AND (mute.ends_at IS NULL OR at < mute.ends_at) AND (mute.days IS NULL OR CASE
+    WHEN mute.from_time < mute.to_time THEN local.day = ANY (mute.days)
+      AND local.clock >= mute.from_time AND local.clock < mute.to_time
+    ELSE (local.day = ANY (mute.days) AND local.clock >= mute.from_time)
+      OR ((local.day + 5) % 7 + 1 = ANY (mute.days) AND local.clock < mute.to_time) END)
+  FROM (SELECT extract(isodow FROM moment)::int AS day, moment::time AS clock
+    FROM (SELECT at AT TIME ZONE coalesce(mute.time_zone, 'UTC') AS moment) m) local
+$$;
+COMMENT ON FUNCTION @extschema@.anomaly_mute_applies(@extschema@.anomaly_mutes, timestamptz) IS
+  'whether a mute applies at a time; weekly ones by the clock of their zone';
+
+CREATE FUNCTION @extschema@.anomaly_mute(
+  tenant text DEFAULT NULL, endpoint text DEFAULT NULL,
+  starts_at timestamptz DEFAULT pg_catalog.now(), ends_at timestamptz DEFAULT NULL,
+  reason text DEFAULT NULL, severity_cap text DEFAULT NULL, source text DEFAULT NULL,
+  days int[] DEFAULT NULL, from_time time DEFAULT NULL, to_time time DEFAULT NULL, time_zone text DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ai_anomaly_mute' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.anomaly_mute(
+  text, text, timestamptz, timestamptz, text, text, text, int[], time, time, text) IS
+  'mutes incidents, NULL for any: once from starts_at to ends_at, or weekly on days (1 is Monday) between two times of a zone; returns the mute''s id';
+REVOKE ALL ON FUNCTION @extschema@.anomaly_mute(
+  text, text, timestamptz, timestamptz, text, text, text, int[], time, time, text) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.anomaly_unmute(id bigint, at timestamptz DEFAULT pg_catalog.now()) RETURNS void
+AS 'MODULE_PATHNAME', 'ai_anomaly_unmute' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.anomaly_unmute(bigint, timestamptz) IS 'ends a mute; one that has ended stays as it is';
+REVOKE ALL ON FUNCTION @extschema@.anomaly_unmute(bigint, timestamptz) FROM PUBLIC;
+
+-- The lifecycle ------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION @extschema@.anomalies_scan(source text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
+RETURNS TABLE (
+  opened int, updated int, resolved int, delivery_source text, outcome text, deliveries bigint, detail text)
+AS 'MODULE_PATHNAME', 'ai_anomalies_scan' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
+COMMENT ON FUNCTION @extschema@.anomalies_scan(text, timestamptz) IS
+  'one tick of the lifecycle of incidents: a row per source (all for NULL); outcome is done, busy, superseded or failed';
+REVOKE ALL ON FUNCTION @extschema@.anomalies_scan(text, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.anomaly_acknowledge(
+  id bigint, note text DEFAULT NULL, until timestamptz DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
+RETURNS @extschema@.anomalies
+AS 'MODULE_PATHNAME', 'ai_anomaly_acknowledge' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.anomaly_acknowledge(bigint, text, timestamptz, timestamptz) IS
+  'somebody looks after the incident, until a time or its end; returns it';
+REVOKE ALL ON FUNCTION @extschema@.anomaly_acknowledge(bigint, text, timestamptz, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.anomaly_resolve(
+  id bigint, note text DEFAULT NULL, false_positive boolean DEFAULT false, as_of timestamptz DEFAULT pg_catalog.now())
+RETURNS @extschema@.anomalies
+AS 'MODULE_PATHNAME', 'ai_anomaly_resolve' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.anomaly_resolve(bigint, text, boolean, timestamptz) IS
+  'ends the incident by hand; while it still breaches it stays so until it has been calm once; returns it';
+REVOKE ALL ON FUNCTION @extschema@.anomaly_resolve(bigint, text, boolean, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.anomalies_prune(max_rows int DEFAULT 1000, as_of timestamptz DEFAULT pg_catalog.now())
+RETURNS TABLE (anomalies int, events int, mutes int)
+AS 'MODULE_PATHNAME', 'ai_anomalies_prune' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.anomalies_prune(int, timestamptz) IS
+  'deletes at most so many of the resolved incidents, events and ended mutes that are older than anomaly_insights.retention; the worker does so by itself';
+REVOKE ALL ON FUNCTION @extschema@.anomalies_prune(int, timestamptz) FROM PUBLIC;
+
+-- Without the library preloaded, what is known of runs. A tick without news does not write.
+CREATE UNLOGGED TABLE @extschema@.anomaly_runs (
+  source text PRIMARY KEY,
+  last_run timestamptz NOT NULL,
+  last_success timestamptz,
+  duration interval,
+  deliveries bigint,
+  failures int NOT NULL,
+  last_error text,
+  last_error_at timestamptz,
+  run_by text NOT NULL
+);
+COMMENT ON TABLE @extschema@.anomaly_runs IS
+  'the last run of each source that brought news, where the library is not preloaded; see anomaly_insights_status()';
+COMMENT ON COLUMN @extschema@.anomaly_runs.source IS 'the delivery source';
+COMMENT ON COLUMN @extschema@.anomaly_runs.last_run IS 'when it began';
+COMMENT ON COLUMN @extschema@.anomaly_runs.last_success IS 'when the last one began that succeeded';
+COMMENT ON COLUMN @extschema@.anomaly_runs.duration IS 'how long it took';
+COMMENT ON COLUMN @extschema@.anomaly_runs.deliveries IS 'that were counted by the last that succeeded';
+COMMENT ON COLUMN @extschema@.anomaly_runs.failures IS 'runs in a row that failed';
+COMMENT ON COLUMN @extschema@.anomaly_runs.last_error IS 'of the last run; NULL: it succeeded';
+COMMENT ON COLUMN @extschema@.anomaly_runs.last_error_at IS 'when the last one began that failed';
+COMMENT ON COLUMN @extschema@.anomaly_runs.run_by IS 'who ran it';
+REVOKE ALL ON TABLE @extschema@.anomaly_runs FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.anomaly_insights_status()
+RETURNS TABLE (
+  source text, state text, last_run timestamptz, last_success timestamptz, duration interval, deliveries bigint,
+  open_incidents bigint, failures int, next_run timestamptz, last_error text, last_error_at timestamptz, run_by text,
+  worker text)
+AS 'MODULE_PATHNAME', 'ai_status' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 2 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
+COMMENT ON FUNCTION @extschema@.anomaly_insights_status() IS
+  'a row per source: how its last evaluation went, what is open, and what the worker of this database is doing';
+REVOKE ALL ON FUNCTION @extschema@.anomaly_insights_status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.anomaly_insights_status() TO pg_monitor;

@@ -50,6 +50,7 @@ WHERE e.extname = 'anomaly_insights' AND d.deptype = 'e'
 SELECT a.attrelid::regclass AS without_comment, a.attname
 FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 JOIN pg_attribute a ON d.classid = 'pg_class'::regclass AND a.attrelid = d.objid
+JOIN pg_class t ON t.oid = d.objid AND t.relkind = 'r'  -- a view's columns are those of its table
 WHERE e.extname = 'anomaly_insights' AND d.deptype = 'e' AND a.attnum > 0 AND NOT a.attisdropped
   AND col_description(a.attrelid, a.attnum) IS NULL;
 

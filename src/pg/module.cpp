@@ -1,6 +1,8 @@
 // What PostgreSQL sees first of the library.
 #include "pg.hpp"
+#include "runs.hpp"
 #include "settings.hpp"
+#include "worker.hpp"
 
 extern "C" {
 
@@ -12,5 +14,11 @@ PG_MODULE_MAGIC;
 
 PGDLLEXPORT void _PG_init(void);
 
-void _PG_init(void) { insights::pg::define_settings(); }
+void _PG_init(void) {
+  insights::pg::define_settings();
+  // Without preloading all functions work, and any scheduler can call anomalies_scan(); only the worker is not there.
+  if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade) return;
+  insights::pg::request_shared_memory();
+  insights::pg::register_launcher();
+}
 }

@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "utils/guc.h"
+#include "utils/varlena.h"
 }
 
 namespace insights::pg {
@@ -10,12 +11,30 @@ int default_method = static_cast<int>(Method::kRate);
 bool silence = true;
 int max_groups = 1000000;
 int debug_fault = kNoFault;
+char *actor = nullptr;
+char *notify_channel = nullptr;
+bool notify_details = false;
+int retention_days = 90;
+int naptime = 30;
+int worker_statement_timeout = 30000;
+int worker_lock_timeout = 1000;
+char *worker_role = nullptr;
+char *worker_databases = nullptr;
 
 namespace {
 
 enum Sensitivity : int { kStrict, kNormal, kSensitive };
 
 int sensitivity = kNormal;
+
+// In s, but for flap_threshold.
+int open_after = 20;
+int resolve_after = 600;
+int reopen_grace = 1800;
+int flap_threshold = 3;
+int flap_window = 21600;
+int new_normal_after = 86400;
+int expire_after = 3600;
 
 const config_enum_entry kMethods[] = {
     {"rate", static_cast<int>(Method::kRate), false},
@@ -37,7 +56,92 @@ const config_enum_entry kFaults[] = {
     {nullptr, 0, false},
 };
 
+// A channel is a name like any other; NOTIFY would refuse it only at the first incident.
+bool check_channel(char **value, void **, GucSource) {
+  if (std::strlen(*value) < NAMEDATALEN) return true;
+  GUC_check_errdetail("The name of a channel has at most %d bytes.", NAMEDATALEN - 1);
+  return false;
+}
+
+bool check_names(char **value, void **, GucSource) {
+  List *names = NIL;
+  if (SplitIdentifierString(pstrdup(*value), ',', &names)) return true;
+  GUC_check_errdetail("It is no list of names.");
+  return false;
+}
+
+void define_seconds(const char *name, const char *summary, const char *detail, int *variable, int least) {
+  DefineCustomIntVariable(name, summary, detail, variable, *variable, least, 366 * 86400, PGC_SUSET, GUC_UNIT_S,
+                          nullptr, nullptr, nullptr);
+}
+
+void define_lifecycle_settings() {
+  define_seconds("anomaly_insights.open_after", "How long failures or silence must hold before they open an incident.",
+                 "A spike, and failures beyond doubt, open one at once.", &open_after, 0);
+  define_seconds("anomaly_insights.resolve_after", "How long an incident must have been calm before it is resolved.",
+                 nullptr, &resolve_after, 0);
+  define_seconds("anomaly_insights.reopen_grace", "How soon after its end a breach reopens the same incident.", nullptr,
+                 &reopen_grace, 0);
+  DefineCustomIntVariable("anomaly_insights.flap_threshold",
+                          "More reopenings than this within flap_window make an incident flapping.",
+                          "It then stays open until it has been calm for longer than reopen_grace.", &flap_threshold, 3,
+                          0, kMostReopens - 1, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  define_seconds("anomaly_insights.flap_window", "The time within which reopenings count as flapping.", nullptr,
+                 &flap_window, 1);
+  define_seconds("anomaly_insights.new_normal_after", "How long an incident's level must stay to be the new normal.",
+                 "The incident is then resolved, and not reopened at that level.", &new_normal_after, 60);
+  define_seconds("anomaly_insights.expire_after", "After how long an incident that nobody evaluates is resolved.",
+                 "Its source fails, or no scan runs.", &expire_after, 60);
+  DefineCustomIntVariable("anomaly_insights.retention", "How long resolved incidents and events are kept, in days.",
+                          "0 keeps them for ever.", &retention_days, 90, 0, 36500, PGC_SUSET, 0, nullptr, nullptr,
+                          nullptr);
+  DefineCustomStringVariable("anomaly_insights.notify_channel", "The channel that transitions of incidents notify.",
+                             "Empty: nobody is notified.", &notify_channel, "anomaly_insights", PGC_SUSET, 0,
+                             check_channel, nullptr, nullptr);
+  DefineCustomBoolVariable("anomaly_insights.notify_details",
+                           "Whether notifications name tenant, endpoint and what is wrong.",
+                           "Anybody who may connect to the database can LISTEN.", &notify_details, false, PGC_SUSET, 0,
+                           nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("anomaly_insights.actor", "The application's user who acknowledges, resolves and mutes.",
+                             "Recorded beside the session's user.", &actor, "", PGC_USERSET, 0, nullptr, nullptr,
+                             nullptr);
+}
+
+// The launcher's and its workers'. Defined wherever the library is loaded, so that a configuration file with them is no
+// error.
+void define_worker_settings() {
+  DefineCustomIntVariable("anomaly_insights.naptime", "Time between two runs of the worker in a database.",
+                          "0 stops the worker.", &naptime, 30, 0, 86400, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr,
+                          nullptr);
+  DefineCustomIntVariable("anomaly_insights.statement_timeout", "The longest time that the worker spends on a source.",
+                          "0 sets no limit.", &worker_statement_timeout, 30000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS,
+                          nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("anomaly_insights.lock_timeout", "The longest time that the worker waits for a lock.",
+                          "0 sets no limit.", &worker_lock_timeout, 1000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr,
+                          nullptr, nullptr);
+  DefineCustomStringVariable("anomaly_insights.worker_role", "The role as which the worker connects.",
+                             "It needs CONNECT, and LOGIN before PostgreSQL 17. Empty: the bootstrap superuser.",
+                             &worker_role, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("anomaly_insights.databases", "The databases in which the worker runs.",
+                             "A comma-separated list. Empty: all that have the extension.", &worker_databases, "",
+                             PGC_SIGHUP, GUC_LIST_INPUT, check_names, nullptr, nullptr);
+}
+
+Duration seconds(int count) { return count * kSecond; }
+
 }  // namespace
+
+LifecyclePolicy lifecycle_policy() {
+  LifecyclePolicy policy;
+  policy.open_after = seconds(open_after);
+  policy.resolve_after = seconds(resolve_after);
+  policy.reopen_grace = seconds(reopen_grace);
+  policy.flap_threshold = flap_threshold;
+  policy.flap_window = seconds(flap_window);
+  policy.new_normal_after = seconds(new_normal_after);
+  policy.expire_after = seconds(expire_after);
+  return policy;
+}
 
 RatePolicy rate_policy() {
   RatePolicy policy;
@@ -78,6 +182,8 @@ void define_settings() {
   DefineCustomEnumVariable("anomaly_insights.debug_fault", "Makes the extension's C++ code fail, to test how it does.",
                            nullptr, &debug_fault, kNoFault, kFaults, PGC_SUSET, GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL,
                            nullptr, nullptr, nullptr);
+  define_lifecycle_settings();
+  define_worker_settings();
   MarkGUCPrefixReserved("anomaly_insights");
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../core/detection.hpp"
+#include "../core/lifecycle.hpp"
 #include "pg.hpp"
 
 namespace insights::pg {
@@ -12,6 +13,18 @@ extern int default_method;  // a Method
 extern bool silence;        // whether a silent endpoint is an anomaly
 extern int max_groups;      // the most pairs of tenant and endpoint in a rollup
 extern int debug_fault;     // a DebugFault
+
+extern char *actor;           // the application's user, or empty
+extern char *notify_channel;  // empty: nobody is notified
+extern bool notify_details;   // whether notifications name tenant and endpoint
+extern int retention_days;    // of resolved incidents and events; 0: for ever
+extern int naptime;           // s between two runs of the worker in a database; 0: it does not run
+extern int worker_statement_timeout, worker_lock_timeout;  // ms
+extern char *worker_role;                                  // as whom workers connect; empty: the bootstrap superuser
+extern char *worker_databases;                             // comma-separated; empty: all
+
+// How incidents open and close, by the current settings.
+LifecyclePolicy lifecycle_policy();
 
 // The policy of the current anomaly_insights.sensitivity.
 RatePolicy rate_policy();

@@ -2,13 +2,17 @@
 #include "arguments.hpp"
 #include "guard.hpp"
 #include "local_time.hpp"
+#include "role.hpp"
 #include "rollup_type.hpp"
+#include "runs.hpp"
 #include "scan.hpp"
 #include "source.hpp"
 #include "source_expression.hpp"
+#include "tick.hpp"
 
 extern "C" {
 #include "access/relation.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "parser/parse_coerce.h"
@@ -286,12 +290,9 @@ Source *find_latest_source(Oid schema, const char *name) {
 // Runs one statement on delivery_sources as the owner of that table, who alone may write to it; the right to register
 // is the right to call the function. The statement is ours and qualified, and runs nobody else's code.
 void write_sources(Oid owner, const char *statement, int count, Oid *types, Datum *values) {
-  Oid caller = InvalidOid;
-  int context = 0;
-  GetUserIdAndSecContext(&caller, &context);
-  SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE);
+  const Identity caller = become(owner);
   SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
-  SetUserIdAndSecContext(caller, context);
+  become(caller);
 }
 
 char *source_name_argument(FunctionCallInfo fcinfo, int number) {
@@ -369,6 +370,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
   store_source(source, mapping, schema);
   AtEOXact_GUC(true, level);
   SPI_finish();
+  wake_worker_at_commit();
   relation_close(registration.relation, NoLock);
   return mapping;
 }
@@ -388,6 +390,9 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_drop) {
                 psprintf("DELETE FROM %s.delivery_sources WHERE name OPERATOR(pg_catalog.=) $1",
                          quote_identifier(get_namespace_name(schema))),
                 1, &type, &name);
+  const Identity caller = become(owner);
+  resolve_incidents_of(schema, source->name, GetCurrentTransactionStartTimestamp());
+  become(caller);
   SPI_finish();
   PG_RETURN_VOID();
 }

@@ -1,0 +1,208 @@
+// The scan, and the operator's hand on incidents.
+#include "actor.hpp"
+#include "arguments.hpp"
+#include "guard.hpp"
+#include "incident_store.hpp"
+#include "row.hpp"
+#include "runs.hpp"
+#include "settings.hpp"
+#include "statement.hpp"
+#include "tick.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "utils/fmgrprotos.h"
+#include "utils/uuid.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+void put_result(ReturnSetInfo *result, const Source *source, const TickResult &tick) {
+  Row row;
+  row.integer(tick.opened);
+  row.integer(tick.updated);
+  row.integer(tick.resolved);
+  row.text(Text(source->name));
+  row.text(Text(name_of(tick.outcome)));
+  tick.outcome == TickOutcome::kDone ? row.count(tick.deliveries) : row.null();
+  tick.error != nullptr ? row.text(Text(tick.error->message)) : row.null();
+  row.store(result);
+}
+
+// One source fails by itself: the others go on.
+void scan_all(ReturnSetInfo *result, Oid schema, Timestamp as_of) {
+  const ListCell *cell = nullptr;
+  foreach (cell, all_sources(schema)) {
+    auto *source = static_cast<Source *>(lfirst(cell));
+    const Timestamp start = GetCurrentTimestamp();
+    const TickResult done = try_tick(schema, source, as_of);
+    record_run(schema, source->name, session_user_name(), start, done);
+    if (done.error != nullptr) {
+      ereport(WARNING, (errcode(done.error->sqlerrcode),
+                        errmsg("delivery source \"%s\" could not be evaluated: %s", source->name, done.error->message),
+                        done.error->hint != nullptr ? errhint("%s", done.error->hint) : 0));
+    }
+    put_result(result, source, done);
+  }
+  resolve_left_incidents(schema, as_of);
+}
+
+void scan_one(ReturnSetInfo *result, Oid schema, const char *name, Timestamp as_of) {
+  const Source *source = find_source(schema, name);
+  const Timestamp start = GetCurrentTimestamp();
+  const TickResult done = tick(schema, source, as_of);
+  record_run(schema, source->name, session_user_name(), start, done);
+  put_result(result, source, done);
+}
+
+std::int64_t id_argument(FunctionCallInfo fcinfo, int number) {
+  if (PG_ARGISNULL(number)) {
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("id must not be NULL")));
+  }
+  return PG_GETARG_INT64(number);
+}
+
+Text note_argument(FunctionCallInfo fcinfo, int number) {
+  const char *note = text_or_null(fcinfo, number);
+  return note == nullptr ? Text() : Text(note);
+}
+
+// Whether a step that changes nothing else brings a note, or the verdict that it was a false alarm.
+bool adds_to_what_is_known(Remark *remark) {
+  if (!remark->false_positive.value_or(false)) remark->false_positive.reset();
+  return !is_null(remark->note) || remark->false_positive;
+}
+
+// An operator's step on the incident of the first argument: `step(incident)` gives its events. Returns the row.
+template <typename Step>
+Datum by_hand(FunctionCallInfo fcinfo, const char *what, Timestamp at, Remark remark, Step step) {
+  require_fresh_snapshots(what);
+  const std::int64_t id = id_argument(fcinfo, 0);
+  const Oid schema = extension_schema(fcinfo);
+  SPI_connect();
+  lock_incidents(schema);
+  StoredIncident stored = {};
+  if (!load_incident(schema, id, &stored)) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no incident " INT64_FORMAT, id),
+                    errhint("See anomalies_active for those that are open.")));
+  }
+  Events events = guarded([&] { return step(stored.incident); });
+  if (events.count > 0) {
+    const auto *mutes = load_mutes(schema, stored.source, at);
+    note_mute(stored.incident, is_muted(*mutes, stored.key, stored.incident.critical()), events);
+    store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, at, remark);
+  } else if (adds_to_what_is_known(&remark)) {
+    store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, at, remark);
+  }
+  Arguments arguments;
+  arguments.bigint(id);
+  arguments.run(psprintf("SELECT a FROM %s.anomalies a WHERE id = $1", quote_identifier(get_namespace_name(schema))),
+                SPI_OK_SELECT);
+  const Datum row = SPI_datumTransfer(Columns(0).not_null(), false, -1);
+  SPI_finish();
+  return row;
+}
+
+int prune(const char *statement, Timestamp before, int most) {
+  Arguments arguments;
+  arguments.time(before);
+  arguments.integer(most);
+  return static_cast<int>(arguments.run(statement, SPI_OK_DELETE));
+}
+
+}  // namespace
+
+Pruned prune_incidents(Oid schema, Timestamp as_of, int most) {
+  Pruned pruned = {};
+  if (retention_days == 0) return pruned;
+  const Timestamp before = as_of - retention_days * USECS_PER_DAY;
+  const char *name = quote_identifier(get_namespace_name(schema));
+  SPI_connect();
+  pruned.incidents = prune(psprintf("DELETE FROM %s.anomalies WHERE id IN (SELECT id FROM %s.anomalies WHERE "
+                                    "status = 'resolved' AND resolved_at < $1 ORDER BY resolved_at LIMIT $2)",
+                                    name, name),
+                           before, most);
+  // Events come in the order of their time, or nearly so.
+  pruned.events = prune(psprintf("DELETE FROM %s.anomaly_events WHERE seq IN (SELECT seq FROM %s.anomaly_events "
+                                 "ORDER BY seq LIMIT $2) AND at < $1",
+                                 name, name),
+                        before, most);
+  pruned.mutes = prune(psprintf("DELETE FROM %s.anomaly_mutes WHERE id IN (SELECT id FROM %s.anomaly_mutes WHERE "
+                                "ends_at < $1 LIMIT $2)",
+                                name, name),
+                       before, most);
+  SPI_finish();
+  return pruned;
+}
+
+}  // namespace insights::pg
+
+using namespace insights;
+using namespace insights::pg;
+
+// anomaly_key(source, tenant_id, endpoint, scope) -> uuid. Each text goes in with its length, so that no two keys are
+// the same bytes.
+ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_key) {
+  StringInfoData key;
+  initStringInfo(&key);
+  for (int i = 0; i < 4; ++i) {
+    appendStringInfoChar(&key, PG_ARGISNULL(i) ? 'n' : 't');
+    if (PG_ARGISNULL(i)) continue;
+    const struct varlena *text = PG_GETARG_VARLENA_PP(i);
+    appendStringInfo(&key, "%zu:", VARSIZE_ANY_EXHDR(text));
+    appendBinaryStringInfo(&key, VARDATA_ANY(text), static_cast<int>(VARSIZE_ANY_EXHDR(text)));
+  }
+  const Datum bytes = PointerGetDatum(cstring_to_text_with_len(key.data, key.len));
+  const struct varlena *digest = PG_DETOAST_DATUM_PACKED(DirectFunctionCall1(sha256_bytea, bytes));
+  auto *uuid = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
+  std::memcpy(uuid->data, VARDATA_ANY(digest), UUID_LEN);
+  return UUIDPGetDatum(uuid);
+}
+
+// anomalies_scan(source, as_of) -> setof (opened, updated, resolved, delivery_source, outcome, deliveries, detail)
+ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_scan) {
+  require_fresh_snapshots("anomalies_scan");
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Oid schema = extension_schema(fcinfo);
+  const Timestamp as_of = timestamp_argument(fcinfo, 1, "as_of");
+  InitMaterializedSRF(fcinfo, 0);
+  const char *name = text_or_null(fcinfo, 0);
+  name == nullptr ? scan_all(result, schema, as_of) : scan_one(result, schema, name, as_of);
+  return static_cast<Datum>(0);
+}
+
+// anomaly_acknowledge(id, note, until, as_of) -> anomalies
+ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_acknowledge) {
+  const Timestamp at = timestamp_argument(fcinfo, 3, "as_of");
+  std::optional<Timestamp> until;
+  if (!PG_ARGISNULL(2)) until = timestamp_argument(fcinfo, 2, "until");
+  const Remark remark = {note_argument(fcinfo, 1), std::nullopt, true};
+  return by_hand(fcinfo, "anomaly_acknowledge", at, remark,
+                 [&](Incident &incident) { return acknowledge(incident, at, until); });
+}
+
+// anomaly_resolve(id, note, false_positive, as_of) -> anomalies
+ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_resolve) {
+  const Timestamp at = timestamp_argument(fcinfo, 3, "as_of");
+  Remark remark = {note_argument(fcinfo, 1), std::nullopt, true};
+  if (!PG_ARGISNULL(2)) remark.false_positive = PG_GETARG_BOOL(2);
+  return by_hand(fcinfo, "anomaly_resolve", at, remark, [&](Incident &incident) { return resolve(incident, at); });
+}
+
+// anomalies_prune(max_rows, as_of) -> (anomalies, events, mutes)
+ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_prune) {
+  require_fresh_snapshots("anomalies_prune");
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const int most = int_argument(fcinfo, 0, "max_rows", 1, PG_INT32_MAX);
+  const Timestamp as_of = timestamp_argument(fcinfo, 1, "as_of");
+  InitMaterializedSRF(fcinfo, 0);
+  const Pruned pruned = prune_incidents(extension_schema(fcinfo), as_of, most);
+  Row row;
+  row.integer(pruned.incidents);
+  row.integer(pruned.events);
+  row.integer(pruned.mutes);
+  row.store(result);
+  return static_cast<Datum>(0);
+}

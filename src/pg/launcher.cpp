@@ -1,0 +1,328 @@
+// The launcher: which database is due, and what became of its worker.
+#include "../core/backoff.hpp"
+#include "guard.hpp"
+#include "runs.hpp"
+#include "settings.hpp"
+#include "worker.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_database.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+#include "utils/varlena.h"
+}
+
+extern "C" PGDLLEXPORT void ai_launcher_main(Datum argument);
+
+namespace insights::pg {
+
+namespace {
+
+// Databases without the extension are looked at so many times less often.
+constexpr int kAbsentFactor = 10;
+// The most workers at a time.
+constexpr int kMostWorkers = 3;
+
+// A database whose worker runs. The launcher's own.
+struct RunningWorker {
+  Oid database;  // InvalidOid: free
+  BackgroundWorkerHandle *handle;
+};
+
+RunningWorker workers[kMostWorkers];
+
+struct DatabaseName {
+  Oid oid;
+  char name[NAMEDATALEN];
+};
+
+void forget_launcher(int, Datum) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  shared->launcher_pid = 0;
+  shared->launcher_latch = nullptr;
+  LWLockRelease(shared->lock);
+}
+
+void announce_launcher() {
+  before_shmem_exit(forget_launcher, static_cast<Datum>(0));
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  shared->launcher_pid = MyProcPid;
+  shared->launcher_latch = MyLatch;
+  // Workers of a launcher that ended are nobody's.
+  for (DatabaseRecord &record : shared->databases) record.worker_pid = 0;
+  LWLockRelease(shared->lock);
+}
+
+// ---- what there is ----
+
+// The databases in which a worker may run; in the current context.
+List *eligible_databases() {
+  List *databases = NIL;
+  Relation relation = table_open(DatabaseRelationId, AccessShareLock);
+  TableScanDesc scan = table_beginscan_catalog(relation, 0, nullptr);
+  while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
+    const auto *database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+    if (!database->datallowconn || database->datistemplate || !is_listed(NameStr(database->datname))) continue;
+    auto *name = static_cast<DatabaseName *>(palloc(sizeof(DatabaseName)));
+    name->oid = database->oid;
+    strlcpy(name->name, NameStr(database->datname), sizeof name->name);
+    databases = lappend(databases, name);
+  }
+  table_endscan(scan);
+  table_close(relation, AccessShareLock);
+  return databases;
+}
+
+bool contains(const List *databases, Oid database) {
+  const ListCell *cell = nullptr;
+  foreach (cell, databases) {
+    if (static_cast<DatabaseName *>(lfirst(cell))->oid == database) return true;
+  }
+  return false;
+}
+
+// Gives every eligible database a record, and takes those of others away. Not before a naptime is over does its first
+// worker start: should one ever crash the server, the server has that long to be of use.
+void update_records(const List *databases, TimestampTz first_start) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  for (DatabaseRecord &record : shared->databases) {
+    if (OidIsValid(record.database) && record.worker_pid == 0 && !contains(databases, record.database)) {
+      std::memset(static_cast<void *>(&record), 0, sizeof record);
+    }
+  }
+  const ListCell *cell = nullptr;
+  foreach (cell, databases) {
+    const Oid oid = static_cast<DatabaseName *>(lfirst(cell))->oid;
+    if (find_database(oid) != nullptr) continue;
+    DatabaseRecord *free_record = find_database(InvalidOid);
+    if (free_record == nullptr) break;  // more than the launcher can look after
+    free_record->database = oid;
+    free_record->next_start = first_start;
+  }
+  LWLockRelease(shared->lock);
+}
+
+// The role as which workers connect. Reads the catalog.
+bool find_worker_role(Oid *role) {
+  *role = InvalidOid;
+  if (*worker_role == '\0') return true;
+  *role = get_role_oid(worker_role, true);
+  return OidIsValid(*role);
+}
+
+// ---- what has happened ----
+
+// Notes why no worker ran, and says so in the log if it is news.
+void note_failure(Oid database, const char *problem) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  DatabaseRecord *record = find_database(database);
+  bool news = false;
+  if (record != nullptr) {
+    news = std::strcmp(record->error, problem) != 0;
+    strlcpy(record->error, problem, sizeof record->error);
+    record->failures++;
+    record->next_start = GetCurrentTimestamp() + wait_after(record->failures, naptime * kSecond);
+  }
+  LWLockRelease(shared->lock);
+  if (news) ereport(LOG, (errmsg("anomaly_insights: no worker for database %u: %s", database, problem)));
+}
+
+void note_end(Oid database) {
+  bool failed = false;
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (DatabaseRecord *record = find_database(database)) {
+    record->worker_pid = 0;
+    failed = !record->reported;
+    if (!failed) {
+      record->failures = 0;
+      record->error[0] = '\0';
+      const int factor = record->absent ? kAbsentFactor : 1;
+      record->next_start = record->woken ? 0 : record->last_start + naptime * factor * kSecond;
+    }
+  }
+  LWLockRelease(shared->lock);
+  if (failed) note_failure(database, "it ended before it was done; the server's log says why");
+}
+
+void collect_ended_workers() {
+  for (RunningWorker &worker : workers) {
+    pid_t pid = 0;
+    if (!OidIsValid(worker.database) || GetBackgroundWorkerPid(worker.handle, &pid) != BGWH_STOPPED) continue;
+    pfree(worker.handle);
+    note_end(worker.database);
+    worker.database = InvalidOid;
+  }
+}
+
+// ---- what is to be done ----
+
+RunningWorker *free_worker() {
+  for (RunningWorker &worker : workers) {
+    if (!OidIsValid(worker.database)) return &worker;
+  }
+  return nullptr;
+}
+
+bool is_running(Oid database) {
+  for (const RunningWorker &worker : workers) {
+    if (worker.database == database) return true;
+  }
+  return false;
+}
+
+void mark_started(Oid database) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (DatabaseRecord *record = find_database(database)) {
+    record->last_start = GetCurrentTimestamp();
+    record->reported = false;
+    record->woken = false;
+  }
+  LWLockRelease(shared->lock);
+}
+
+void start_worker(RunningWorker *slot, Oid database, Oid role) {
+  BackgroundWorker worker;
+  std::memset(&worker, 0, sizeof worker);
+  strlcpy(worker.bgw_name, "anomaly_insights worker", sizeof worker.bgw_name);
+  strlcpy(worker.bgw_type, "anomaly_insights worker", sizeof worker.bgw_type);
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = BGW_NEVER_RESTART;
+  strlcpy(worker.bgw_library_name, "anomaly_insights", sizeof worker.bgw_library_name);
+  strlcpy(worker.bgw_function_name, "ai_worker_main", sizeof worker.bgw_function_name);
+  worker.bgw_main_arg = ObjectIdGetDatum(database);
+  const WorkerOrder order = {role};
+  static_assert(sizeof order <= sizeof worker.bgw_extra);
+  std::memcpy(worker.bgw_extra, &order, sizeof order);
+  worker.bgw_notify_pid = MyProcPid;
+  mark_started(database);
+  MemoryContext tick = MemoryContextSwitchTo(TopMemoryContext);
+  if (RegisterDynamicBackgroundWorker(&worker, &slot->handle)) {
+    slot->database = database;
+  } else {
+    note_failure(database, "no slot is free; raise max_worker_processes");
+  }
+  MemoryContextSwitchTo(tick);
+}
+
+// The database that has been due for longest; InvalidOid where none is. `next`: when the next one will be.
+Oid due_database(TimestampTz now, TimestampTz *next) {
+  Oid due = InvalidOid;
+  TimestampTz due_since = now;
+  LWLockAcquire(shared->lock, LW_SHARED);
+  for (const DatabaseRecord &record : shared->databases) {
+    if (!OidIsValid(record.database) || is_running(record.database)) continue;
+    if (record.next_start > now) {
+      *next = Min(*next, record.next_start);
+    } else if (!OidIsValid(due) || record.next_start < due_since) {
+      due = record.database;
+      due_since = record.next_start;
+    }
+  }
+  LWLockRelease(shared->lock);
+  return due;
+}
+
+// Starts what is due; returns when to look again.
+TimestampTz start_due_workers() {
+  const TimestampTz now = GetCurrentTimestamp();
+  TimestampTz next = now + naptime * kSecond;
+  StartTransactionCommand();
+  update_records(eligible_databases(), next);
+  Oid role = InvalidOid;
+  const bool role_found = find_worker_role(&role);
+  CommitTransactionCommand();
+  while (RunningWorker *slot = free_worker()) {
+    const Oid database = due_database(now, &next);
+    if (!OidIsValid(database)) break;
+    if (role_found) {
+      start_worker(slot, database, role);
+    } else {
+      note_failure(database, "the role of anomaly_insights.worker_role does not exist");
+    }
+  }
+  return next;
+}
+
+void wait_until(TimestampTz next) {
+  const long delay = naptime == 0 ? -1L : TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
+  const int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (delay >= 0 ? WL_TIMEOUT : 0);
+  // At least a moment, so that a clock that stands still does not make it spin.
+  WaitLatch(MyLatch, events, delay < 0 ? delay : Max(delay, 10L), PG_WAIT_EXTENSION);
+  ResetLatch(MyLatch);
+}
+
+[[noreturn]] void launch() {
+  announce_launcher();
+  MemoryContext turn = AllocSetContextCreate(TopMemoryContext, "anomaly_insights launcher", ALLOCSET_DEFAULT_SIZES);
+  for (;;) {
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending) {
+      ConfigReloadPending = false;
+      ProcessConfigFile(PGC_SIGHUP);
+    }
+    MemoryContextSwitchTo(turn);
+    MemoryContextReset(turn);
+    collect_ended_workers();
+    TimestampTz next = 0;
+    if (naptime > 0) {
+      SetCurrentStatementStartTimestamp();
+      next = start_due_workers();
+    }
+    MemoryContextSwitchTo(turn);
+    wait_until(next);
+  }
+}
+
+}  // namespace
+
+bool is_listed(const char *database) {
+  List *names = NIL;
+  // It was checked when it was set.
+  if (*worker_databases == '\0' || !SplitIdentifierString(pstrdup(worker_databases), ',', &names)) return true;
+  const ListCell *cell = nullptr;
+  foreach (cell, names) {
+    if (std::strcmp(static_cast<char *>(lfirst(cell)), database) == 0) return true;
+  }
+  return false;
+}
+
+void register_launcher() {
+  BackgroundWorker launcher;
+  std::memset(&launcher, 0, sizeof launcher);
+  strlcpy(launcher.bgw_name, "anomaly_insights launcher", sizeof launcher.bgw_name);
+  strlcpy(launcher.bgw_type, "anomaly_insights launcher", sizeof launcher.bgw_type);
+  launcher.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  // Not on a standby; on promotion it starts.
+  launcher.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  launcher.bgw_restart_time = 10;
+  strlcpy(launcher.bgw_library_name, "anomaly_insights", sizeof launcher.bgw_library_name);
+  strlcpy(launcher.bgw_function_name, "ai_launcher_main", sizeof launcher.bgw_function_name);
+  RegisterBackgroundWorker(&launcher);
+}
+
+}  // namespace insights::pg
+
+void ai_launcher_main(Datum) {
+  pqsignal(SIGHUP, SignalHandlerForConfigReload);
+  pqsignal(SIGTERM, die);
+  BackgroundWorkerUnblockSignals();
+  // To no database: it reads the shared catalogs only.
+  BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+  pgstat_report_appname("anomaly_insights launcher");
+  insights::pg::guarded([] { insights::pg::launch(); });
+}

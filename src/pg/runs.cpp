@@ -1,0 +1,228 @@
+#include "runs.hpp"
+
+#include "../core/backoff.hpp"
+#include "settings.hpp"
+#include "statement.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+}
+
+namespace insights::pg {
+
+Shared *shared = nullptr;
+
+namespace {
+
+shmem_request_hook_type previous_request_hook = nullptr;
+shmem_startup_hook_type previous_startup_hook = nullptr;
+bool wake_at_commit = false;
+bool callback_registered = false;
+
+constexpr const char *kTranche = "anomaly_insights";
+
+void request() {
+  if (previous_request_hook != nullptr) previous_request_hook();
+  RequestAddinShmemSpace(MAXALIGN(sizeof(Shared)));
+  RequestNamedLWLockTranche(kTranche, 1);
+}
+
+void start() {
+  if (previous_startup_hook != nullptr) previous_startup_hook();
+  LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+  bool found = false;
+  shared = static_cast<Shared *>(ShmemInitStruct("anomaly_insights", sizeof(Shared), &found));
+  if (!found) {
+    std::memset(static_cast<void *>(shared), 0, sizeof(Shared));
+    shared->lock = &GetNamedLWLockTranche(kTranche)->lock;
+  }
+  LWLockRelease(AddinShmemInitLock);
+}
+
+std::uint64_t hash_of(const char *source) {
+  return hash_bytes_extended(reinterpret_cast<const unsigned char *>(source), static_cast<int>(std::strlen(source)), 0);
+}
+
+// The record of a source; with `create`, a free one or the one that was not touched for longest.
+RunRecord *find_run(std::uint64_t source_hash, bool create) {
+  RunRecord *oldest = &shared->runs[0];
+  for (RunRecord &run : shared->runs) {
+    if (run.database == MyDatabaseId && run.source_hash == source_hash) return &run;
+    if (run.touched < oldest->touched) oldest = &run;
+  }
+  if (!create) return nullptr;
+  std::memset(static_cast<void *>(oldest), 0, sizeof *oldest);
+  oldest->database = MyDatabaseId;
+  oldest->source_hash = source_hash;
+  return oldest;
+}
+
+// Copies as much as fits, to the end of a character.
+void copy_text(char *to, int size, const char *from) {
+  const int length = pg_mbcliplen(from, static_cast<int>(std::strlen(from)), size - 1);
+  std::memcpy(to, from, static_cast<std::size_t>(length));
+  to[length] = '\0';
+}
+
+// Takes a run into the record. Returns whether its error is news.
+bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const TickResult &result, const char *run_by) {
+  run->last_run = begin;
+  run->duration = end - begin;
+  run->touched = end;
+  copy_text(run->run_by, sizeof run->run_by, run_by);
+  if (result.error == nullptr) {
+    run->last_success = begin;
+    run->deliveries = result.deliveries;
+    run->failures = 0;
+    run->next_run = 0;
+    run->error[0] = '\0';
+    return false;
+  }
+  char error[kErrorLength];
+  copy_text(error, sizeof error, result.error->message);
+  const bool news = std::strcmp(error, run->error) != 0;
+  copy_text(run->error, sizeof run->error, error);
+  run->last_error_at = begin;
+  run->failures++;
+  run->next_run = end + wait_after(run->failures, Max(naptime, 1) * kSecond);
+  return news;
+}
+
+char *runs_statement(Oid schema, const char *format) {
+  return psprintf(format, quote_identifier(get_namespace_name(schema)));
+}
+
+Datum interval_of(Duration duration) {
+  auto *interval = static_cast<Interval *>(palloc0(sizeof(Interval)));
+  interval->time = duration;
+  return IntervalPGetDatum(interval);
+}
+
+std::optional<Timestamp> if_set(TimestampTz time) { return time == 0 ? std::nullopt : std::optional<Timestamp>(time); }
+
+// Between SPI_connect and SPI_finish.
+RunRecord read_stored_run(Oid schema, const char *source) {
+  RunRecord run = {};
+  Arguments arguments;
+  arguments.text(source);
+  const char *statement = runs_statement(schema,
+                                         "SELECT last_run, last_success, last_error_at, deliveries, failures, run_by, "
+                                         "last_error, extract(epoch FROM duration)::float8 FROM %s.anomaly_runs "
+                                         "WHERE source = $1");
+  if (arguments.run(statement, SPI_OK_SELECT) == 0) return run;
+  Columns columns(0);
+  run.database = MyDatabaseId;
+  run.last_run = columns.time();
+  run.last_success = columns.time_or_null().value_or(0);
+  run.last_error_at = columns.time_or_null().value_or(0);
+  run.deliveries = columns.count();
+  run.failures = columns.integer();
+  const auto copy = [](char *to, int size, Text from) { copy_text(to, size, pnstrdup(from.data(), from.size())); };
+  copy(run.run_by, sizeof run.run_by, columns.text());
+  const Text error = columns.text();
+  if (!is_null(error)) copy(run.error, sizeof run.error, error);
+  run.duration = static_cast<Duration>(columns.number_or_null().value_or(0) * kSecond);
+  return run;
+}
+
+void store_run(Oid schema, const char *source, const RunRecord &run) {
+  Arguments arguments;
+  arguments.text(source);
+  arguments.time(run.last_run);
+  arguments.time(if_set(run.last_success));
+  arguments.put(INTERVALOID, interval_of(run.duration));
+  arguments.count(run.deliveries);
+  arguments.integer(run.failures);
+  arguments.text(run.error[0] == '\0' ? nullptr : run.error);
+  arguments.time(if_set(run.last_error_at));
+  arguments.text(run.run_by);
+  arguments.run(runs_statement(schema,
+                               "INSERT INTO %s.anomaly_runs (source, last_run, last_success, duration, deliveries, "
+                               "failures, last_error, last_error_at, run_by) "
+                               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (source) DO UPDATE SET "
+                               "last_run = excluded.last_run, last_success = excluded.last_success, "
+                               "duration = excluded.duration, deliveries = excluded.deliveries, "
+                               "failures = excluded.failures, last_error = excluded.last_error, "
+                               "last_error_at = excluded.last_error_at, run_by = excluded.run_by"),
+                SPI_OK_INSERT);
+}
+
+bool record_in_table(Oid schema, const char *source, const char *run_by, TimestampTz begin, const TickResult &result) {
+  SPI_connect();
+  RunRecord run = read_stored_run(schema, source);
+  const bool first = !OidIsValid(run.database);
+  const bool was_failing = run.failures > 0;
+  const bool news = add_run(&run, begin, GetCurrentTimestamp(), result, run_by);
+  const bool stepped = result.opened + result.updated + result.resolved > 0;
+  if (first || news || stepped || was_failing != (run.failures > 0)) store_run(schema, source, run);
+  SPI_finish();
+  return news;
+}
+
+void at_commit(XactEvent event, void *) {
+  if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT) return;
+  const bool wake = wake_at_commit && event == XACT_EVENT_COMMIT;
+  wake_at_commit = false;
+  if (!wake) return;
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (DatabaseRecord *record = find_database(MyDatabaseId)) {
+    record->woken = true;
+    record->next_start = 0;
+  }
+  if (shared->launcher_latch != nullptr) SetLatch(shared->launcher_latch);
+  LWLockRelease(shared->lock);
+}
+
+}  // namespace
+
+void request_shared_memory() {
+  previous_request_hook = shmem_request_hook;
+  shmem_request_hook = request;
+  previous_startup_hook = shmem_startup_hook;
+  shmem_startup_hook = start;
+}
+
+bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz begin, const TickResult &result) {
+  if (result.outcome == TickOutcome::kBusy || result.outcome == TickOutcome::kSuperseded) return false;
+  if (shared == nullptr) return record_in_table(schema, source, run_by, begin, result);
+  const TimestampTz end = GetCurrentTimestamp();
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  const bool news = add_run(find_run(hash_of(source), true), begin, end, result, run_by);
+  LWLockRelease(shared->lock);
+  return news;
+}
+
+RunRecord read_run(Oid schema, const char *source) {
+  if (shared == nullptr) {
+    SPI_connect();
+    const RunRecord run = read_stored_run(schema, source);
+    SPI_finish();
+    return run;
+  }
+  LWLockAcquire(shared->lock, LW_SHARED);
+  const RunRecord *found = find_run(hash_of(source), false);
+  const RunRecord run = found != nullptr ? *found : RunRecord();
+  LWLockRelease(shared->lock);
+  return run;
+}
+
+DatabaseRecord *find_database(Oid database) {
+  for (DatabaseRecord &record : shared->databases) {
+    if (record.database == database) return &record;
+  }
+  return nullptr;
+}
+
+void wake_worker_at_commit() {
+  if (shared == nullptr) return;
+  if (!callback_registered) RegisterXactCallback(at_commit, nullptr);
+  callback_registered = true;
+  wake_at_commit = true;
+}
+
+}  // namespace insights::pg

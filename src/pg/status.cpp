@@ -1,0 +1,103 @@
+// anomaly_insights_status: what the runs and the worker are up to.
+#include "arguments.hpp"
+#include "guard.hpp"
+#include "row.hpp"
+#include "runs.hpp"
+#include "settings.hpp"
+#include "source.hpp"
+#include "statement.hpp"
+#include "worker.hpp"
+
+extern "C" {
+#include "access/xlog.h"
+#include "commands/dbcommands.h"
+#include "storage/lwlock.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+// What the worker of this database is doing, in a few words.
+const char *worker_state() {
+  if (shared == nullptr) return "not preloaded: call anomalies_scan() from a scheduler";
+  if (RecoveryInProgress()) return "waiting for the end of recovery";
+  if (naptime == 0) return "off: anomaly_insights.naptime is 0";
+  if (!is_listed(get_database_name(MyDatabaseId))) return "off: not in anomaly_insights.databases";
+  LWLockAcquire(shared->lock, LW_SHARED);
+  const int launcher = shared->launcher_pid;
+  const DatabaseRecord *found = find_database(MyDatabaseId);
+  const DatabaseRecord record = found != nullptr ? *found : DatabaseRecord();
+  LWLockRelease(shared->lock);
+  if (launcher == 0) return "the launcher is not running";
+  if (record.worker_pid != 0) return psprintf("running: process %d", record.worker_pid);
+  if (record.error[0] != '\0') return psprintf("failing: %s", record.error);
+  return record.last_start == 0 ? "starting" : "waiting";
+}
+
+std::int64_t open_incidents(Oid schema, const char *source) {
+  Arguments arguments;
+  arguments.text(source);
+  arguments.run(psprintf("SELECT count(*) FROM %s.anomalies WHERE source = $1 AND status <> 'resolved'",
+                         quote_identifier(get_namespace_name(schema))),
+                SPI_OK_SELECT);
+  return Columns(0).bigint();
+}
+
+const char *state_of(const RunRecord &run) {
+  if (!OidIsValid(run.database)) return "never run";
+  return run.failures > 0 ? "failing" : "ok";
+}
+
+void put_time(Row *row, TimestampTz time) { time == 0 ? row->null() : row->time(time); }
+
+void put_text(Row *row, const char *text) { *text == '\0' ? row->null() : row->text(Text(text)); }
+
+// When the worker evaluates the source next, as far as that is known.
+TimestampTz next_run(const RunRecord &run) {
+  if (shared == nullptr || naptime == 0) return 0;
+  LWLockAcquire(shared->lock, LW_SHARED);
+  const DatabaseRecord *record = find_database(MyDatabaseId);
+  const TimestampTz next_start = record != nullptr ? record->next_start : 0;
+  LWLockRelease(shared->lock);
+  return Max(next_start, run.next_run);
+}
+
+void put_status(ReturnSetInfo *result, Oid schema, const char *source, const char *worker) {
+  const RunRecord run = read_run(schema, source);
+  Row row;
+  row.text(Text(source));
+  row.text(Text(state_of(run)));
+  put_time(&row, run.last_run);
+  put_time(&row, run.last_success);
+  run.last_run == 0 ? row.null() : row.interval(run.duration);
+  run.last_success == 0 ? row.null() : row.count(run.deliveries);
+  row.count(static_cast<std::uint64_t>(open_incidents(schema, source)));
+  row.integer(run.failures);
+  put_time(&row, next_run(run));
+  put_text(&row, run.error);
+  put_time(&row, run.last_error_at);
+  put_text(&row, run.run_by);
+  row.text(Text(worker));
+  row.store(result);
+}
+
+}  // namespace
+
+}  // namespace insights::pg
+
+using namespace insights;
+using namespace insights::pg;
+
+// anomaly_insights_status() -> setof
+ANOMALY_INSIGHTS_FUNCTION(ai_status) {
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Oid schema = extension_schema(fcinfo);
+  InitMaterializedSRF(fcinfo, 0);
+  const char *worker = worker_state();
+  SPI_connect();
+  const ListCell *cell = nullptr;
+  foreach (cell, all_sources(schema)) put_status(result, schema, static_cast<Source *>(lfirst(cell))->name, worker);
+  SPI_finish();
+  return static_cast<Datum>(0);
+}

@@ -1,0 +1,186 @@
+#include "tick.hpp"
+
+#include "detection.hpp"
+#include "incident_store.hpp"
+#include "role.hpp"
+#include "settings.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+Oid owner_of_source(const Source *source) {
+  const Oid owner = get_role_oid(source->owner, true);
+  if (!OidIsValid(owner)) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                    errmsg("role \"%s\", which registered delivery source \"%s\", does not exist", source->owner,
+                           source->name),
+                    errhint("Drop the source with delivery_source_drop('%s') and register it again.", source->name)));
+  }
+  return owner;
+}
+
+// The scan runs code that is not ours: the mapping's expressions, views, policies.
+std::string_view scan_as_owner(Oid schema, const Source *source, Detection *detection) {
+  const Identity caller = become_restricted(owner_of_source(source));
+  const int settings = NewGUCNestLevel();
+  const std::string_view rollup = scan_for_detection(schema, plan_scan(*detection, source, nullptr), detection);
+  AtEOXact_GUC(false, settings);
+  become(caller);
+  return rollup;
+}
+
+const Observations *observe_rollup(std::string_view rollup, const Detection &detection, const StoredKeys &stored) {
+  return compute_in_context([&](ContextMemory *memory, Poll &poll) {
+    const auto watched = keys_of(stored.keys, stored.count, memory);
+    return observe(rollup, detection, watched, GetDatabaseEncoding() == PG_UTF8, poll, memory);
+  });
+}
+
+std::pmr::vector<Step> *plan_steps(Oid schema, const Source *source, const StoredKeys &stored,
+                                   const Observations &observations, Timestamp as_of, const LifecyclePolicy &policy) {
+  const std::pmr::vector<Mute> *mutes = load_mutes(schema, source->name, as_of);
+  return compute_in_context([&](ContextMemory *memory, Poll &) {
+    return take_steps(stored.keys, stored.count, observations, *mutes, policy, memory);
+  });
+}
+
+void count_step(const Step &step, TickResult *result) {
+  if (!step.after.incident) return;
+  bool opened = false;
+  bool resolved = false;
+  for (const Event event : step.events) {
+    opened = opened || event == Event::kOpened || event == Event::kReopened;
+    resolved = resolved || event == Event::kResolved;
+  }
+  result->opened += opened ? 1 : 0;
+  result->resolved += resolved ? 1 : 0;
+  result->updated += !opened && !resolved ? 1 : 0;
+}
+
+// Decides again on what is stored now that nobody else stores anything, and stores it.
+void store_steps(Oid schema, const Source *source, std::string_view rollup, const Detection &detection,
+                 const LifecyclePolicy &policy, TickResult *result) {
+  lock_incidents(schema);
+  const StoredKeys stored = load_keys(schema, source->name, detection.as_of, policy);
+  const Observations *observations = observe_rollup(rollup, detection, stored);
+  std::pmr::vector<Step> *steps = plan_steps(schema, source, stored, *observations, detection.as_of, policy);
+  for (Step &step : *steps) {
+    CHECK_FOR_INTERRUPTS();
+    store_step(schema, source->name, &step, detection.as_of, policy);
+    count_step(step, result);
+  }
+}
+
+}  // namespace
+
+const char *name_of(TickOutcome outcome) {
+  switch (outcome) {
+    case TickOutcome::kDone:
+      return "done";
+    case TickOutcome::kBusy:
+      return "busy";
+    case TickOutcome::kSuperseded:
+      return "superseded";
+    case TickOutcome::kFailed:
+      return "failed";
+  }
+  return nullptr;
+}
+
+TickResult tick(Oid schema, const Source *source, Timestamp as_of) {
+  TickResult result = {};
+  Detection detection = usual_detection(as_of);
+  const LifecyclePolicy policy = lifecycle_policy();
+  if (!try_lock_source(schema, source->name)) {
+    result.outcome = TickOutcome::kBusy;
+    return result;
+  }
+  SPI_connect();
+  const StoredKeys stored = load_keys(schema, source->name, as_of, policy);
+  if (stored.newest > as_of) {
+    result.outcome = TickOutcome::kSuperseded;
+  } else {
+    const std::string_view rollup = scan_as_owner(schema, source, &detection);
+    const Observations *observations = observe_rollup(rollup, detection, stored);
+    result.deliveries = observations->deliveries;
+    // Most ticks end here, with no more than reading done.
+    if (!plan_steps(schema, source, stored, *observations, as_of, policy)->empty()) {
+      store_steps(schema, source, rollup, detection, policy, &result);
+    }
+  }
+  SPI_finish();
+  return result;
+}
+
+TickResult try_tick(Oid schema, const Source *source, Timestamp as_of) {
+  MemoryContext context = CurrentMemoryContext;
+  ResourceOwner owner = CurrentResourceOwner;
+  auto *result = static_cast<TickResult *>(palloc0(sizeof(TickResult)));
+  ErrorData *volatile error = nullptr;
+  BeginInternalSubTransaction(nullptr);
+  MemoryContextSwitchTo(context);
+  PG_TRY();
+  {
+    *result = tick(schema, source, as_of);
+    ReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+  }
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(context);
+    error = CopyErrorData();
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+  }
+  PG_END_TRY();
+  if (error == nullptr) return *result;
+  if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
+  TickResult failed = {};
+  failed.outcome = TickOutcome::kFailed;
+  failed.error = error;
+  return failed;
+}
+
+int resolve_left_incidents(Oid schema, Timestamp as_of) {
+  const LifecyclePolicy policy = lifecycle_policy();
+  int resolved = 0;
+  SPI_connect();
+  if (load_left_incidents(schema, as_of, policy).count > 0) {
+    lock_incidents(schema);
+    const LeftIncidents left = load_left_incidents(schema, as_of, policy);
+    for (std::size_t i = 0; i < left.count; ++i) {
+      StoredIncident stored = left.list[i].stored;
+      const Events events =
+          left.list[i].orphaned ? drop_source(stored.incident, as_of) : expire(stored.incident, as_of);
+      store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, as_of, Remark());
+      ++resolved;
+    }
+  }
+  SPI_finish();
+  return resolved;
+}
+
+void resolve_incidents_of(Oid schema, const char *source, Timestamp at) {
+  if (load_incidents_of(schema, source).count == 0) return;
+  lock_incidents(schema);
+  const LeftIncidents left = load_incidents_of(schema, source);
+  for (std::size_t i = 0; i < left.count; ++i) {
+    StoredIncident stored = left.list[i].stored;
+    const Events events = drop_source(stored.incident, at);
+    store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, at, Remark());
+  }
+}
+
+}  // namespace insights::pg

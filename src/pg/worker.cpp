@@ -1,0 +1,234 @@
+// The worker: one tick of each source of its database, then it ends.
+#include "worker.hpp"
+
+#include "guard.hpp"
+#include "incident_store.hpp"
+#include "role.hpp"
+#include "runs.hpp"
+#include "settings.hpp"
+#include "tick.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/lmgr.h"
+#include "storage/lwlock.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+}
+
+extern "C" PGDLLEXPORT void ai_worker_main(Datum database);
+
+namespace insights::pg {
+
+namespace {
+
+constexpr const char *kVersion = "1.0";
+constexpr int kPrunedRows = 1000;  // in one go
+
+// Where the extension is in this database. Plain data, in memory that outlives transactions.
+struct Installation {
+  bool found;
+  Oid schema;
+};
+
+// Runs `step` in a transaction of its own. Returns the error that ended it, if one did, in the worker's memory.
+template <typename Step>
+ErrorData *in_transaction(const char *activity, Step step) {
+  MemoryContext context = CurrentMemoryContext;
+  ErrorData *volatile error = nullptr;
+  Identity self = {};
+  GetUserIdAndSecContext(&self.role, &self.context);
+  SetCurrentStatementStartTimestamp();
+  StartTransactionCommand();
+  pgstat_report_activity(STATE_RUNNING, activity);
+  // Statements that run through SPI do not start it.
+  if (worker_statement_timeout > 0) enable_timeout_after(STATEMENT_TIMEOUT, worker_statement_timeout);
+  PG_TRY();
+  {
+    PushActiveSnapshot(GetTransactionSnapshot());
+    guarded(step);
+    become(self);
+    PopActiveSnapshot();
+    disable_timeout(STATEMENT_TIMEOUT, false);
+    CommitTransactionCommand();
+  }
+  PG_CATCH();
+  {
+    HOLD_INTERRUPTS();
+    disable_timeout(STATEMENT_TIMEOUT, false);
+    QueryCancelPending = false;
+    MemoryContextSwitchTo(context);
+    error = CopyErrorData();
+    FlushErrorState();
+    AbortCurrentTransaction();
+    RESUME_INTERRUPTS();
+  }
+  PG_END_TRY();
+  MemoryContextSwitchTo(context);
+  pgstat_report_stat(false);
+  pgstat_report_activity(STATE_IDLE, nullptr);
+  return error;
+}
+
+// The extension, locked against DROP EXTENSION until the end of the transaction; and its owner's rights.
+Installation enter_extension() {
+  Installation installation = {};
+  Oid extension = get_extension_oid("anomaly_insights", true);
+  if (!OidIsValid(extension)) return installation;
+  LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+  extension = get_extension_oid("anomaly_insights", true);
+  if (!OidIsValid(extension)) return installation;
+  SPI_connect();
+  SPI_execute("SELECT extnamespace, extversion FROM pg_catalog.pg_extension WHERE extname = 'anomaly_insights'", true,
+              1);
+  if (SPI_processed == 1) {
+    bool null = false;
+    const Datum schema = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
+    const char *version = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+    if (std::strcmp(version, kVersion) != 0) {
+      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("extension anomaly_insights is of version %s, the library of %s", version, kVersion),
+                      errhint("Run ALTER EXTENSION anomaly_insights UPDATE.")));
+    }
+    installation = {true, DatumGetObjectId(schema)};
+  }
+  SPI_finish();
+  if (installation.found) become(owner_of(sources_table(installation.schema)));
+  return installation;
+}
+
+void log_error(const char *what, const ErrorData *error) {
+  ereport(LOG, (errcode(error->sqlerrcode), errmsg("anomaly_insights: %s: %s", what, error->message),
+                error->detail != nullptr ? errdetail_internal("%s", error->detail) : 0,
+                error->hint != nullptr ? errhint("%s", error->hint) : 0));
+}
+
+void reload_settings() {
+  CHECK_FOR_INTERRUPTS();
+  if (!ConfigReloadPending) return;
+  ConfigReloadPending = false;
+  ProcessConfigFile(PGC_SIGHUP);
+}
+
+// Names of the sources that are due, in the worker's memory. False where there is no extension.
+bool find_due_sources(List **names, ErrorData **error) {
+  MemoryContext memory = CurrentMemoryContext;
+  bool found = false;
+  *error = in_transaction("anomaly_insights: looking for delivery sources", [&] {
+    const Installation installation = enter_extension();
+    found = installation.found;
+    if (!found) return;
+    const ListCell *cell = nullptr;
+    foreach (cell, all_sources(installation.schema)) {
+      const auto *source = static_cast<Source *>(lfirst(cell));
+      if (read_run(installation.schema, source->name).next_run > GetCurrentTimestamp()) continue;
+      MemoryContext transaction = MemoryContextSwitchTo(memory);
+      *names = lappend(*names, pstrdup(source->name));
+      MemoryContextSwitchTo(transaction);
+    }
+  });
+  return found;
+}
+
+void run_source(const char *name) {
+  const TimestampTz start = GetCurrentTimestamp();
+  TickResult result = {};
+  bool found = false;
+  result.error = in_transaction(psprintf("anomaly_insights: evaluating delivery source \"%s\"", name), [&] {
+    const Installation installation = enter_extension();
+    const Source *source = installation.found ? find_source_if_exists(installation.schema, name) : nullptr;
+    found = source != nullptr;
+    if (found) result = tick(installation.schema, source, GetCurrentTransactionStartTimestamp());
+  });
+  if (result.error != nullptr) result.outcome = TickOutcome::kFailed;
+  if (!found && result.error == nullptr) return;  // dropped meanwhile
+  // Shared memory needs no transaction and no schema.
+  const bool news = record_run(InvalidOid, name, "anomaly_insights worker", start, result);
+  if (news) log_error(psprintf("delivery source \"%s\"", name), result.error);
+}
+
+// What is left to do for the database as a whole.
+ErrorData *tidy_up() {
+  ErrorData *error = in_transaction("anomaly_insights: expiring incidents", [] {
+    const Installation installation = enter_extension();
+    if (installation.found) resolve_left_incidents(installation.schema, GetCurrentTransactionStartTimestamp());
+  });
+  if (error != nullptr) return error;
+  return in_transaction("anomaly_insights: deleting old incidents", [] {
+    const Installation installation = enter_extension();
+    if (installation.found) {
+      prune_incidents(installation.schema, GetCurrentTransactionStartTimestamp(), kPrunedRows);
+    }
+  });
+}
+
+void set_for_session(const char *name, const char *value) { SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE); }
+
+// What the functions' SET clauses say, and our own limit on waiting for locks.
+void set_up_session() {
+  set_for_session("search_path", "pg_catalog, pg_temp");
+  set_for_session("standard_conforming_strings", "on");
+  set_for_session("default_transaction_isolation", "read committed");
+  set_for_session("default_transaction_read_only", "off");
+  set_for_session("lock_timeout", psprintf("%d", worker_lock_timeout));
+  set_for_session("idle_in_transaction_session_timeout", "0");
+}
+
+void note_start(Oid database) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (DatabaseRecord *record = find_database(database)) record->worker_pid = MyProcPid;
+  LWLockRelease(shared->lock);
+}
+
+// `problem`: what kept it from its work as a whole; null where nothing did.
+void report_end(Oid database, bool absent, const char *problem) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (DatabaseRecord *record = find_database(database)) {
+    record->absent = absent;
+    record->reported = problem == nullptr;
+  }
+  LWLockRelease(shared->lock);
+}
+
+void work(Oid database) {
+  note_start(database);
+  set_up_session();
+  List *names = NIL;
+  ErrorData *error = nullptr;
+  const bool found = find_due_sources(&names, &error);
+  const ListCell *cell = nullptr;
+  foreach (cell, names) {
+    reload_settings();
+    run_source(static_cast<char *>(lfirst(cell)));
+  }
+  if (found && error == nullptr) error = tidy_up();
+  if (error != nullptr) log_error("worker", error);
+  report_end(database, !found && error == nullptr, error == nullptr ? nullptr : error->message);
+}
+
+}  // namespace
+
+}  // namespace insights::pg
+
+void ai_worker_main(Datum database) {
+  pqsignal(SIGHUP, SignalHandlerForConfigReload);
+  pqsignal(SIGTERM, die);
+  BackgroundWorkerUnblockSignals();
+  insights::pg::WorkerOrder order;
+  std::memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof order);
+  int flags = 0;
+#ifdef BGWORKER_BYPASS_ROLELOGINCHECK
+  flags |= BGWORKER_BYPASS_ROLELOGINCHECK;
+#endif
+  BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), order.role, flags);
+  pgstat_report_appname("anomaly_insights worker");
+  insights::pg::guarded([&] { insights::pg::work(DatumGetObjectId(database)); });
+}
