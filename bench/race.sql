@@ -71,6 +71,10 @@ FROM (
          format('SELECT * FROM insights.anomalies_current(method => %L, as_of => :t0)', method) AS query, 1 AS turn
   FROM scanned WHERE part = 'anomalies'
   UNION ALL
+  -- After the first round, a tick that finds what it found before.
+  SELECT part, method, 'tick', 'anomalies_scan', 'SELECT * FROM insights.anomalies_scan(as_of => :t0)', 4
+  FROM scanned WHERE method = 'rate'
+  UNION ALL
   SELECT part, method, 'ours', 'operator_insights_summary',
          'SELECT insights.operator_insights_summary(24, as_of => :t0)', 1
   FROM scanned WHERE part = 'summary'
@@ -84,7 +88,7 @@ FROM (
   SELECT 'reports', 'summary', 'report', name, query, 3 + turn FROM report WHERE installed
 ) AS entry, unnest(ARRAY[2, 0]) AS workers, unnest(ARRAY['default', 'eager']) AS planner, setting
 WHERE (planner = 'default' OR kind = 'peer' AND workers > 0)
-  AND NOT (peers_only AND kind IN ('ours', 'report'))
+  AND NOT (peers_only AND kind IN ('ours', 'report', 'tick'))
   -- reports are measured by the summary and by its yardstick
   AND (part = ANY (parts) OR part = 'summary' AND kind <> 'peer' AND 'reports' = ANY (parts))
 ORDER BY method, workers DESC, turn, name, planner;
