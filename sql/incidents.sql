@@ -7,6 +7,7 @@ SET search_path = regress_incidents, insights;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET intervalstyle = 'postgres';
+SET jit = off;  -- it compiles every statement that stores anything, for minutes
 \set SHOW_CONTEXT never
 \pset tuples_only on
 \pset format unaligned

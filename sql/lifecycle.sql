@@ -7,6 +7,9 @@ SET search_path = regress_lifecycle, insights;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET intervalstyle = 'postgres';
+-- Hundreds of scans of a few rows each: neither JIT nor parallel workers are what this is about.
+SET jit = off;
+SET max_parallel_workers_per_gather = 0;
 \set SHOW_CONTEXT never
 \pset tuples_only on
 \pset format unaligned

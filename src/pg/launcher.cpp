@@ -126,14 +126,14 @@ bool find_worker_role(Oid *role) {
 
 // ---- what has happened ----
 
-// Notes why no worker ran, and says so in the log if it is news.
+// Notes why no worker ran, and says so in the log if it is news. Null: the worker has done that itself.
 void note_failure(Oid database, const char *problem) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   DatabaseRecord *record = find_database(database);
   bool news = false;
   if (record != nullptr) {
-    news = std::strcmp(record->error, problem) != 0;
-    strlcpy(record->error, problem, sizeof record->error);
+    news = problem != nullptr && std::strcmp(record->error, problem) != 0;
+    if (news) strlcpy(record->error, problem, sizeof record->error);
     record->failures++;
     record->next_start = GetCurrentTimestamp() + wait_after(record->failures, naptime * kSecond);
   }
@@ -143,10 +143,12 @@ void note_failure(Oid database, const char *problem) {
 
 void note_end(Oid database) {
   bool failed = false;
+  bool told = false;
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   if (DatabaseRecord *record = find_database(database)) {
     record->worker_pid = 0;
     failed = !record->reported;
+    told = record->told;
     if (!failed) {
       record->failures = 0;
       record->error[0] = '\0';
@@ -155,7 +157,7 @@ void note_end(Oid database) {
     }
   }
   LWLockRelease(shared->lock);
-  if (failed) note_failure(database, "it ended before it was done; the server's log says why");
+  if (failed) note_failure(database, told ? nullptr : "it ended before it was done; the server's log says why");
 }
 
 void collect_ended_workers() {
@@ -189,6 +191,7 @@ void mark_started(Oid database) {
   if (DatabaseRecord *record = find_database(database)) {
     record->last_start = GetCurrentTimestamp();
     record->reported = false;
+    record->told = false;
     record->woken = false;
   }
   LWLockRelease(shared->lock);

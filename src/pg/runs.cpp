@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "common/hashfn.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -199,6 +200,8 @@ bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz 
 
 RunRecord read_run(Oid schema, const char *source) {
   if (shared == nullptr) {
+    // The table is unlogged, so a standby has none.
+    if (RecoveryInProgress()) return RunRecord();
     SPI_connect();
     const RunRecord run = read_stored_run(schema, source);
     SPI_finish();

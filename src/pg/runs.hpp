@@ -36,6 +36,7 @@ struct DatabaseRecord {
   int failures;   // starts in a row that came to nothing
   bool absent;    // it has no extension
   bool reported;  // its worker came to an end by itself
+  bool told;      // or left a word in `error` of what kept it from that
   bool woken;     // something that the worker should look at has happened
   char error[kErrorLength];
 };

@@ -188,14 +188,20 @@ void note_start(Oid database) {
   LWLockRelease(shared->lock);
 }
 
-// `problem`: what kept it from its work as a whole; null where nothing did.
-void report_end(Oid database, bool absent, const char *problem) {
+// `problem`: what kept it from its work as a whole; null where nothing did. Returns whether it is another one than that
+// of the worker before.
+bool report_end(Oid database, bool absent, const char *problem) {
+  bool news = problem != nullptr;
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   if (DatabaseRecord *record = find_database(database)) {
     record->absent = absent;
     record->reported = problem == nullptr;
+    record->told = problem != nullptr;
+    news = news && std::strncmp(record->error, problem, sizeof record->error - 1) != 0;
+    if (problem != nullptr) strlcpy(record->error, problem, sizeof record->error);
   }
   LWLockRelease(shared->lock);
+  return news;
 }
 
 void work(Oid database) {
@@ -210,8 +216,8 @@ void work(Oid database) {
     run_source(static_cast<char *>(lfirst(cell)));
   }
   if (found && error == nullptr) error = tidy_up();
-  if (error != nullptr) log_error("worker", error);
-  report_end(database, !found && error == nullptr, error == nullptr ? nullptr : error->message);
+  const char *problem = error == nullptr ? nullptr : error->message;
+  if (report_end(database, !found && error == nullptr, problem)) log_error("worker", error);
 }
 
 }  // namespace
