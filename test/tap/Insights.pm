@@ -11,7 +11,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(start_node generate error_of fails_with answers force_parallel background_error NOON);
+our @EXPORT = qw(start_node generate error_of fails_with answers force_parallel background_error NOON
+  start_watched_node create_deliveries create_slow_view wait_for log_lines);
 
 # Where generated deliveries end: the same rows in each run, so the same answers.
 use constant NOON => '2026-01-15 12:00:00+00';
@@ -101,6 +102,70 @@ sub answers
 		),
 		($params{connstr} ? (connstr => $params{connstr}) : ())
 	);
+}
+
+# A server whose workers look every second, and whose incidents open and end within seconds.
+sub start_watched_node
+{
+	my ($name, $conf, %init) = @_;
+	return start_node(
+		$name,
+		join("\n",
+			"shared_preload_libraries = 'anomaly_insights'",
+			'anomaly_insights.naptime = 1',
+			'anomaly_insights.open_after = 1',
+			'anomaly_insights.resolve_after = 1',
+			$conf // ''),
+		%init
+	);
+}
+
+# An empty table of deliveries and what fills it: a number of deliveries to an endpoint, spread evenly over a stretch of
+# time that began and ended so long ago.
+sub create_deliveries
+{
+	my ($node, $database, $table) = @_;
+	$table //= 'deliveries';
+	$node->safe_psql(
+		$database, qq(
+CREATE TABLE $table (tenant_id text, endpoint text NOT NULL, status text NOT NULL, created_at timestamptz NOT NULL);
+CREATE INDEX ON $table (created_at);
+CREATE FUNCTION deliver_to_$table(endpoint text, status text, n int, first interval, last interval DEFAULT '0', tenant text DEFAULT 'tenant')
+RETURNS void LANGUAGE sql AS \$\$
+  INSERT INTO $table SELECT tenant, endpoint, status, now() - last - (first - last) * i / n FROM generate_series(0, n - 1) AS i
+\$\$)
+	);
+	return;
+}
+
+# A view on them that takes as long as the table slowness says, so that a tick can be caught in the act.
+sub create_slow_view
+{
+	my ($node, $database) = @_;
+	$node->safe_psql(
+		$database, q(
+CREATE TABLE slowness AS SELECT 0::float8 AS seconds;
+CREATE VIEW slow AS SELECT * FROM deliveries WHERE (SELECT pg_sleep(seconds) IS NOT NULL FROM slowness)));
+	return;
+}
+
+# Waits until the query is true; where it never is, says what the worker says.
+sub wait_for
+{
+	my ($node, $database, $query, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $came = $node->poll_query_until($database, $query);
+	ok($came, $name)
+	  or diag($query, "\n", $node->safe_psql($database, 'SELECT to_jsonb(s) FROM anomaly_insights_status() AS s'));
+	return $came;
+}
+
+# How many lines of the server's log match, from a position on.
+sub log_lines
+{
+	my ($node, $pattern, $offset) = @_;
+	my $count = () = slurp_file($node->logfile, $offset // 0) =~ /$pattern/g;
+	return $count;
 }
 
 # The setting that makes every plan parallel that may be.
