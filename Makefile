@@ -43,6 +43,7 @@ OBJS = \
 	src/pg/actor.o \
 	src/pg/anomalies.o \
 	src/pg/arguments.o \
+	src/pg/audit.o \
 	src/pg/calendar.o \
 	src/pg/compare.o \
 	src/pg/detection.o \

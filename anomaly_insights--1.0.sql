@@ -721,3 +721,80 @@ COMMENT ON FUNCTION @extschema@.anomaly_insights_status() IS
   'a row per source: how its last evaluation went, what is open, and what the worker of this database is doing';
 REVOKE ALL ON FUNCTION @extschema@.anomaly_insights_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.anomaly_insights_status() TO pg_monitor;
+
+-- Audit --------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE @extschema@.operator_audit (
+  id bigint PRIMARY KEY,
+  actor text NOT NULL,
+  action text NOT NULL CHECK (action <> ''),
+  target_id text,
+  metadata jsonb NOT NULL,
+  source_ip inet,
+  created_at timestamptz NOT NULL,
+  by_user text NOT NULL,
+  previous_hash bytea NOT NULL,
+  hash bytea NOT NULL
+);
+COMMENT ON TABLE @extschema@.operator_audit IS
+  'who did what: each row carries a hash over itself and the row before; only ever added to, by audit_record';
+COMMENT ON COLUMN @extschema@.operator_audit.id IS 'its number, without gaps';
+COMMENT ON COLUMN @extschema@.operator_audit.actor IS 'anomaly_insights.actor, else the session''s user';
+COMMENT ON COLUMN @extschema@.operator_audit.action IS 'what was done, such as delivery.replay';
+COMMENT ON COLUMN @extschema@.operator_audit.target_id IS 'to what';
+COMMENT ON COLUMN @extschema@.operator_audit.metadata IS 'an object with whatever else is worth keeping';
+COMMENT ON COLUMN @extschema@.operator_audit.source_ip IS 'whence, as the application says';
+COMMENT ON COLUMN @extschema@.operator_audit.created_at IS 'when, by the clock of the transaction';
+COMMENT ON COLUMN @extschema@.operator_audit.by_user IS 'session_user';
+COMMENT ON COLUMN @extschema@.operator_audit.previous_hash IS 'of the row before; 32 zeros for the first';
+COMMENT ON COLUMN @extschema@.operator_audit.hash IS 'SHA-256 over all columns before it';
+CREATE INDEX operator_audit_latest ON @extschema@.operator_audit (created_at DESC, id DESC);
+COMMENT ON INDEX @extschema@.operator_audit_latest IS 'the latest first';
+REVOKE ALL ON TABLE @extschema@.operator_audit FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.operator_audit', '');
+
+CREATE FUNCTION @extschema@.audit_refuse() RETURNS trigger
+AS 'MODULE_PATHNAME', 'ai_audit_refuse' LANGUAGE C PARALLEL UNSAFE;
+COMMENT ON FUNCTION @extschema@.audit_refuse() IS 'trigger function: what is recorded stays as it is';
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON @extschema@.operator_audit
+  FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.audit_refuse();
+COMMENT ON TRIGGER append_only ON @extschema@.operator_audit IS 'refuses UPDATE, DELETE and TRUNCATE';
+
+CREATE FUNCTION @extschema@.audit_record(
+  action text, target_id text DEFAULT NULL, metadata jsonb DEFAULT '{}', source_ip inet DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'ai_audit_record' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.audit_record(text, text, jsonb, inet) IS
+  'adds to the audit what the current actor does, in the caller''s transaction; returns the row''s id';
+REVOKE ALL ON FUNCTION @extschema@.audit_record(text, text, jsonb, inet) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.audit_head() RETURNS TABLE (id bigint, hash bytea)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS 'SELECT a.id, a.hash FROM @extschema@.operator_audit a ORDER BY a.id DESC LIMIT 1';
+COMMENT ON FUNCTION @extschema@.audit_head() IS
+  'the newest row''s id and hash: kept elsewhere, they show the loss of the newest rows or a rewrite of all';
+
+CREATE FUNCTION @extschema@.audit_verify(head_id bigint DEFAULT NULL, head_hash bytea DEFAULT NULL)
+RETURNS TABLE (id bigint, problem text)
+AS 'MODULE_PATHNAME', 'ai_audit_verify' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.audit_verify(bigint, bytea) IS
+  'every row that is not as it was recorded; none where all are. With a head that was kept, also what came of that';
+
+CREATE FUNCTION @extschema@.audit_list(
+  actor text DEFAULT NULL, action text DEFAULT NULL, since timestamptz DEFAULT NULL, max_rows int DEFAULT 100)
+RETURNS SETOF @extschema@.operator_audit
+AS 'MODULE_PATHNAME', 'ai_audit_list' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
+SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION @extschema@.audit_list(text, text, timestamptz, int) IS
+  'the audit, newest first, at most 1000 rows; NULL for any actor, action or time';
+
+CREATE FUNCTION @extschema@.audit_stats(since timestamptz DEFAULT NULL)
+RETURNS TABLE (actor text, action text, count bigint, first_at timestamptz, last_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'SELECT a.actor, a.action, count(*), min(a.created_at), max(a.created_at) FROM @extschema@.operator_audit a
+    WHERE since IS NULL OR a.created_at >= since GROUP BY a.actor, a.action ORDER BY 3 DESC, 1, 2';
+COMMENT ON FUNCTION @extschema@.audit_stats(timestamptz) IS 'who did what how often';

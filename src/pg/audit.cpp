@@ -1,0 +1,285 @@
+// The operators' audit: a chain of rows, each with a hash over itself and the row before.
+#include "actor.hpp"
+#include "arguments.hpp"
+#include "guard.hpp"
+#include "incident_store.hpp"
+#include "rollup_type.hpp"
+#include "row.hpp"
+#include "source.hpp"
+#include "statement.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/rel.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+constexpr int kHashLength = 32;
+constexpr int kMostListed = 1000;
+constexpr long kVerifiedAtOnce = 1000;
+
+// What stands in a row, in texts that do not depend on settings. NULL where the column is.
+struct AuditRow {
+  std::int64_t id;
+  Text actor, action, target, metadata, source_ip;
+  Timestamp created_at;
+  Text by_user;
+  Text previous_hash;  // bytes
+};
+
+// The columns of read_row(), in its order, and the hash behind them.
+constexpr const char *kAuditColumns =
+    "id, actor, action, target_id, metadata::text, source_ip::text, created_at, by_user, previous_hash, hash";
+
+AuditRow read_row(Columns &columns) {
+  AuditRow row = {};
+  row.id = columns.bigint();
+  row.actor = columns.text();
+  row.action = columns.text();
+  row.target = columns.text();
+  row.metadata = columns.text();
+  row.source_ip = columns.text();
+  row.created_at = columns.time();
+  row.by_user = columns.text();
+  row.previous_hash = columns.text();
+  return row;
+}
+
+// Each with its length, so that no two rows are the same bytes.
+void append_field(StringInfo bytes, Text field) {
+  if (is_null(field)) {
+    appendStringInfoChar(bytes, 'n');
+    return;
+  }
+  appendStringInfo(bytes, "%zu:", field.size());
+  appendBinaryStringInfo(bytes, field.data(), static_cast<int>(field.size()));
+}
+
+Datum hash_of(const AuditRow &row) {
+  StringInfoData bytes;
+  initStringInfo(&bytes);
+  appendStringInfo(&bytes, "1;" INT64_FORMAT ";" INT64_FORMAT ";", row.id, row.created_at);
+  for (const Text field :
+       {row.actor, row.action, row.target, row.metadata, row.source_ip, row.by_user, row.previous_hash}) {
+    append_field(&bytes, field);
+  }
+  return DirectFunctionCall1(sha256_bytea, PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len)));
+}
+
+Text bytes_of_datum(Datum bytea) {
+  const struct varlena *bytes = PG_DETOAST_DATUM_PACKED(bytea);
+  return {VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)};
+}
+
+Datum bytea_of(Text bytes) {
+  return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
+}
+
+char *audit_statement(Oid schema, const char *format) {
+  return psprintf(format, quote_identifier(get_namespace_name(schema)));
+}
+
+// One writer at a time, until the end of the transaction: the chain is in the order of commits.
+void lock_audit(Oid schema) {
+  const Oid table = get_relname_relid("operator_audit", schema);
+  DirectFunctionCall2(pg_advisory_xact_lock_int4, Int32GetDatum(static_cast<int32>(table)), Int32GetDatum(0));
+}
+
+// The id and the hash of the newest row; 0 and zeros where there is none.
+void read_head(Oid schema, AuditRow *next) {
+  Arguments none;
+  const bool found =
+      none.run(audit_statement(schema, "SELECT id, hash FROM %s.operator_audit ORDER BY id DESC LIMIT 1"),
+               SPI_OK_SELECT) > 0;
+  if (found) {
+    Columns head(0);
+    next->id = head.bigint() + 1;
+    next->previous_hash = head.text();
+    return;
+  }
+  static const char zeros[kHashLength] = {};
+  next->id = 1;
+  next->previous_hash = {zeros, sizeof zeros};
+}
+
+void insert_row(Oid schema, const AuditRow &row, Datum metadata, Datum source_ip, bool no_source_ip) {
+  Arguments arguments;
+  arguments.bigint(row.id);
+  arguments.text(row.actor);
+  arguments.text(row.action);
+  arguments.text(row.target);
+  arguments.put(JSONBOID, metadata);
+  no_source_ip ? arguments.null(INETOID) : arguments.put(INETOID, source_ip);
+  arguments.time(row.created_at);
+  arguments.text(row.by_user);
+  arguments.put(BYTEAOID, bytea_of(row.previous_hash));
+  arguments.put(BYTEAOID, hash_of(row));
+  arguments.run(audit_statement(schema,
+                                "INSERT INTO %s.operator_audit (id, actor, action, target_id, metadata, "
+                                "source_ip, created_at, by_user, previous_hash, hash) "
+                                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"),
+                SPI_OK_INSERT);
+}
+
+void put_problem(ReturnSetInfo *result, std::int64_t id, const char *problem) {
+  Row row;
+  row.count(static_cast<std::uint64_t>(id));
+  row.text(Text(problem));
+  row.store(result);
+}
+
+// Where the chain stands while it is read. The hash is in memory of its own.
+struct Chain {
+  std::int64_t id;
+  char hash[kHashLength];
+};
+
+void verify_row(ReturnSetInfo *result, Columns &columns, Chain *chain) {
+  const AuditRow row = read_row(columns);
+  const Text hash = columns.text();
+  if (row.id != chain->id + 1) {
+    put_problem(result, row.id,
+                row.id == chain->id + 2
+                    ? psprintf("row " INT64_FORMAT " is missing", row.id - 1)
+                    : psprintf("rows " INT64_FORMAT " to " INT64_FORMAT " are missing", chain->id + 1, row.id - 1));
+  } else if (row.previous_hash != Text(chain->hash, kHashLength)) {
+    put_problem(result, row.id, "the row before it is another one than when it was recorded");
+  }
+  if (hash != bytes_of_datum(hash_of(row))) put_problem(result, row.id, "it is not as it was recorded");
+  chain->id = row.id;
+  if (hash.size() == kHashLength) std::memcpy(chain->hash, hash.data(), kHashLength);
+}
+
+// The whole chain, a batch at a time, by the caller's snapshot.
+void verify_chain(ReturnSetInfo *result, Oid schema, Chain *chain) {
+  SPIPlanPtr plan = SPI_prepare(
+      audit_statement(schema, psprintf("SELECT %s FROM %%s.operator_audit ORDER BY id", kAuditColumns)), 0, nullptr);
+  if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+  Portal cursor = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
+  RowContext context;
+  for (SPI_cursor_fetch(cursor, true, kVerifiedAtOnce); SPI_processed > 0;
+       SPI_cursor_fetch(cursor, true, kVerifiedAtOnce)) {
+    SPITupleTable *batch = SPI_tuptable;
+    const uint64 rows = SPI_processed;
+    for (uint64 i = 0; i < rows; ++i) {
+      context.enter();
+      Columns columns(i, batch);
+      verify_row(result, columns, chain);
+      context.leave();
+    }
+    SPI_freetuptable(batch);
+  }
+  SPI_cursor_close(cursor);
+}
+
+// What became of a head that somebody kept.
+void verify_head(ReturnSetInfo *result, Oid schema, const Chain &chain, std::int64_t id, Text hash) {
+  if (id > chain.id) {
+    put_problem(result, id,
+                psprintf("rows after " INT64_FORMAT " are missing, up to the head that was kept", chain.id));
+    return;
+  }
+  Arguments arguments;
+  arguments.bigint(id);
+  const bool found =
+      arguments.run(audit_statement(schema, "SELECT hash FROM %s.operator_audit WHERE id = $1"), SPI_OK_SELECT) > 0;
+  if (!found || Columns(0).text() != hash) put_problem(result, id, "its hash is not that of the head that was kept");
+}
+
+}  // namespace
+
+}  // namespace insights::pg
+
+using namespace insights;
+using namespace insights::pg;
+
+// audit_refuse() -> trigger
+ANOMALY_INSIGHTS_FUNCTION(ai_audit_refuse) {
+  if (!CALLED_AS_TRIGGER(fcinfo)) {
+    ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("audit_refuse is a trigger function")));
+  }
+  const auto *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("%s is only ever added to", RelationGetRelationName(trigger->tg_relation)),
+                  errhint("What was recorded stays; audit_verify() would find a change.")));
+}
+
+// audit_record(action, target_id, metadata, source_ip) -> id
+ANOMALY_INSIGHTS_FUNCTION(ai_audit_record) {
+  require_fresh_snapshots("audit_record");
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(2)) {
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                    errmsg("%s must not be NULL", PG_ARGISNULL(0) ? "action" : "metadata")));
+  }
+  Jsonb *metadata = PG_GETARG_JSONB_P(2);
+  if (!JB_ROOT_IS_OBJECT(metadata)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("metadata must be a JSON object"),
+                    errhint("For instance {\"reason\": \"deployment\"}.")));
+  }
+  const Oid schema = extension_schema(fcinfo);
+  AuditRow row = {};
+  row.action = text_of(PG_GETARG_VARLENA_PP(0));
+  if (row.action.empty()) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("action must not be empty"),
+                    errhint("For instance \"delivery.replay\".")));
+  }
+  if (!PG_ARGISNULL(1)) row.target = text_of(PG_GETARG_VARLENA_PP(1));
+  row.actor = acting_user();
+  row.by_user = session_user_name();
+  row.created_at = GetCurrentTransactionStartTimestamp();
+  row.metadata = JsonbToCString(nullptr, &metadata->root, static_cast<int>(VARSIZE(metadata)));
+  const Datum source_ip = PG_ARGISNULL(3) ? static_cast<Datum>(0) : PG_GETARG_DATUM(3);
+  if (!PG_ARGISNULL(3)) row.source_ip = text_of(DatumGetTextPP(DirectFunctionCall1(network_show, source_ip)));
+  SPI_connect();
+  lock_audit(schema);
+  read_head(schema, &row);
+  insert_row(schema, row, JsonbPGetDatum(metadata), source_ip, PG_ARGISNULL(3));
+  SPI_finish();
+  PG_RETURN_INT64(row.id);
+}
+
+// audit_verify(head_id, head_hash) -> setof (id, problem)
+ANOMALY_INSIGHTS_FUNCTION(ai_audit_verify) {
+  if (PG_ARGISNULL(0) != PG_ARGISNULL(1)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a head is an id and its hash"),
+                    errhint("Give both as audit_head() gave them, or none.")));
+  }
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Oid schema = extension_schema(fcinfo);
+  InitMaterializedSRF(fcinfo, 0);
+  Chain chain = {};
+  SPI_connect();
+  verify_chain(result, schema, &chain);
+  if (!PG_ARGISNULL(0)) verify_head(result, schema, chain, PG_GETARG_INT64(0), bytes_of_datum(PG_GETARG_DATUM(1)));
+  SPI_finish();
+  return static_cast<Datum>(0);
+}
+
+// audit_list(actor, action, since, max_rows) -> setof operator_audit
+ANOMALY_INSIGHTS_FUNCTION(ai_audit_list) {
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Oid schema = extension_schema(fcinfo);
+  const int most = int_argument(fcinfo, 3, "max_rows", 1, kMostListed);
+  Arguments arguments;
+  arguments.text(text_or_null(fcinfo, 0));
+  arguments.text(text_or_null(fcinfo, 1));
+  PG_ARGISNULL(2) ? arguments.null(TIMESTAMPTZOID) : arguments.put(TIMESTAMPTZOID, PG_GETARG_DATUM(2));
+  arguments.integer(most);
+  InitMaterializedSRF(fcinfo, 0);
+  SPI_connect();
+  const std::uint64_t rows =
+      arguments.run(audit_statement(schema,
+                                    "SELECT * FROM %s.operator_audit WHERE ($1 IS NULL OR actor = $1) AND "
+                                    "($2 IS NULL OR action = $2) AND ($3 IS NULL OR created_at >= $3) "
+                                    "ORDER BY created_at DESC, id DESC LIMIT $4"),
+                    SPI_OK_SELECT);
+  for (std::uint64_t i = 0; i < rows; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+  SPI_finish();
+  return static_cast<Datum>(0);
+}
