@@ -60,9 +60,11 @@ $node->safe_psql(
 	'origin', qq(
 SET search_path = insights, public;
 CREATE TABLE public.watched (tenant_id text, endpoint text, status text, created_at timestamptz);
-INSERT INTO public.watched SELECT 'tenant', e, 'failed', $noon_time - n * interval '5 s' FROM unnest('{open,acknowledged,over,by hand,muted}'::text[]) AS e, generate_series(1, 20) AS n;
+INSERT INTO public.watched SELECT 'tenant', e, 'failed', $noon_time - n * interval '5 s'
+  FROM unnest('{open,acknowledged,over,by hand,muted}'::text[]) AS e, generate_series(1, 20) AS n;
 SELECT delivery_source_register('public.watched', 'watched');
-SELECT anomaly_mute(endpoint => 'muted', starts_at => $noon_time - interval '1 day', reason => 'known'), anomaly_mute(tenant => 'Ünlü', days => '{6,7}', from_time => '00:00', to_time => '24:00', time_zone => 'Europe/Berlin');
+SELECT anomaly_mute(endpoint => 'muted', starts_at => $noon_time - interval '1 day', reason => 'known'),
+  anomaly_mute(tenant => 'Ünlü', days => '{6,7}', from_time => '00:00', to_time => '24:00', time_zone => 'Europe/Berlin');
 SELECT * FROM anomalies_scan('watched', $noon_time);
 SET anomaly_insights.actor = 'ann';
 SELECT anomaly_acknowledge(id, 'looking', $noon_time + interval '1 day', $noon_time) FROM anomalies_active WHERE endpoint = 'acknowledged';
@@ -75,9 +77,13 @@ GRANT SELECT ON anomalies, anomalies_active, anomaly_events TO reader;
 GRANT EXECUTE ON FUNCTION anomalies_scan TO registrar;
 )
 );
-is( $node->safe_psql('origin', q(SELECT string_agg(endpoint || ' ' || status, ', ' ORDER BY endpoint) FROM insights.anomalies)),
+is(
+	$node->safe_psql(
+		'origin', q(SELECT string_agg(endpoint || ' ' || status, ', ' ORDER BY endpoint) FROM insights.anomalies)
+	),
 	'acknowledged acknowledged, by hand resolved, muted open, open open, over resolved',
-	'incidents in all states');
+	'incidents in all states'
+);
 
 # Everything that it can be asked.
 sub state_of
@@ -90,8 +96,10 @@ sub state_of
 	$sql .= "INSERT INTO with_default VALUES (1); SELECT r FROM with_default;\n";
 	$sql .= "SELECT count(*) FROM report;\n";
 	$sql .= "SELECT * FROM $_ ORDER BY 1;\n" foreach qw(anomalies anomalies_active anomaly_events anomaly_mutes);
-	$sql .= "SELECT has_table_privilege('reader', t, 'SELECT'), has_table_privilege('registrar', t, 'SELECT') FROM unnest('{anomalies,anomalies_active,anomaly_events}'::text[]) AS t;\n";
-	$sql .= "SELECT has_function_privilege(r, 'anomalies_scan(text, timestamptz)', 'EXECUTE') FROM unnest('{registrar,reader}'::text[]) AS r;\n";
+	$sql .= "SELECT has_table_privilege('reader', t, 'SELECT'), has_table_privilege('registrar', t, 'SELECT')
+	    FROM unnest('{anomalies,anomalies_active,anomaly_events}'::text[]) AS t;\n";
+	$sql .=
+	  "SELECT has_function_privilege(r, 'anomalies_scan(text, timestamptz)', 'EXECUTE') FROM unnest('{registrar,reader}'::text[]) AS r;\n";
 	$sql .= qq(SELECT "check", level, detail, hint, source FROM delivery_source_check();\n);
 	$sql .= "SELECT has_function_privilege('registrar', 'delivery_source_register(regclass, text, jsonb)', 'EXECUTE'),
 	  has_function_privilege('reader', 'delivery_source_register(regclass, text, jsonb)', 'EXECUTE'),
@@ -157,19 +165,21 @@ sub without_restrict { return $_[0] =~ s/^\\(?:un)?restrict .*$//mgr }
 # Incidents go on where they were, and what is new gets a new number.
 foreach my $database (qw(origin plain custom single))
 {
-	my $numbers = 'SELECT (SELECT max(id) FROM insights.anomalies), (SELECT max(seq) FROM insights.anomaly_events), (SELECT max(id) FROM insights.anomaly_mutes)';
+	my $numbers = 'SELECT (SELECT max(id) FROM insights.anomalies), (SELECT max(seq) FROM insights.anomaly_events),
+	    (SELECT max(id) FROM insights.anomaly_mutes)';
 	is($node->safe_psql($database, $numbers), '5|8|2', "$database: so many there are");
 	is(
 		$node->safe_psql(
 			$database, qq(
 SET search_path = insights, public;
-INSERT INTO public.watched SELECT 'tenant', e, 'failed', $noon_time - n * interval '5 s' FROM unnest('{new,over}'::text[]) AS e, generate_series(1, 20) AS n;
+INSERT INTO public.watched SELECT 'tenant', e, 'failed', $noon_time - n * interval '5 s'
+  FROM unnest('{new,over}'::text[]) AS e, generate_series(1, 20) AS n;
 SELECT opened, resolved FROM anomalies_scan('watched', $noon_time + interval '2 s');
 SELECT anomaly_mute('anybody');
 SELECT string_agg(format('%s %s %s', seq, anomaly_id, event), ', ' ORDER BY seq) FROM anomaly_events WHERE seq > 8;
 SELECT string_agg(endpoint, ', ' ORDER BY id) FROM anomalies_active)
 		),
-		"2|0\n3\n9 6 opened, 10 3 reopened\nopen, acknowledged, over, muted, new" =~ s/^.*$/$&/r,
+		"2|0\n3\n9 6 opened, 10 5 reopened\nacknowledged, muted, open, over, new",
 		"$database: only what is new is opened, and what was over is open again"
 	);
 	is($node->safe_psql($database, $numbers), '6|10|3', "$database: with the next numbers");
@@ -291,7 +301,7 @@ foreach my $schema (qw(public insights))
 			'0',
 			'all in the schema that was named'
 		);
-		$node->safe_psql($database, 'DROP EXTENSION anomaly_insights');
+		$node->safe_psql($database, 'DROP EXTENSION anomaly_insights; DELETE FROM public.mine');
 		is(catalog($database), $before, 'it leaves the catalog as it was');
 		is(
 			$node->safe_psql(

@@ -6,13 +6,14 @@ use warnings FATAL => 'all';
 
 use Exporter 'import';
 use File::Basename qw(dirname);
-use JSON::PP ();
+use JSON::PP       ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(start_node generate error_of fails_with answers force_parallel background_error NOON
-  start_watched_node create_deliveries create_slow_view wait_for log_lines);
+  start_watched_node create_deliveries create_slow_view wait_for poll_until log_lines);
 
 # Where generated deliveries end: the same rows in each run, so the same answers.
 use constant NOON => '2026-01-15 12:00:00+00';
@@ -145,7 +146,8 @@ sub create_slow_view
 	$node->safe_psql(
 		$database, q(
 CREATE TABLE slowness AS SELECT 0::float8 AS seconds;
-CREATE VIEW slow AS SELECT * FROM deliveries WHERE (SELECT pg_sleep(seconds) IS NOT NULL FROM slowness)));
+CREATE VIEW slow AS SELECT * FROM deliveries WHERE (SELECT pg_sleep(seconds) IS NOT NULL FROM slowness))
+	);
 	return;
 }
 
@@ -158,6 +160,18 @@ sub wait_for
 	ok($came, $name)
 	  or diag($query, "\n", $node->safe_psql($database, 'SELECT to_jsonb(s) FROM anomaly_insights_status() AS s'));
 	return $came;
+}
+
+# The same for a condition that is no query.
+sub poll_until
+{
+	my ($condition) = @_;
+	foreach (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return 1 if $condition->();
+		usleep(100_000);
+	}
+	return 0;
 }
 
 # How many lines of the server's log match, from a position on.
