@@ -522,7 +522,7 @@ COMMENT ON COLUMN @extschema@.anomaly_events.seq IS
   'in the order of commits: whoever asks for what came after the last seq that he saw misses nothing';
 COMMENT ON COLUMN @extschema@.anomaly_events.anomaly_id IS 'the incident';
 COMMENT ON COLUMN @extschema@.anomaly_events.event IS 'what happened';
-COMMENT ON COLUMN @extschema@.anomaly_events.at IS 'when, by the clock of the scan or of the operator';
+COMMENT ON COLUMN @extschema@.anomaly_events.at IS 'when: as_of of the scan, or of the operator, who may have waited; the order is that of seq';
 COMMENT ON COLUMN @extschema@.anomaly_events.severity IS 
   'of the incident, after the step that the event is of; so are all of the figures';
 COMMENT ON COLUMN @extschema@.anomaly_events.status IS 'of the incident';

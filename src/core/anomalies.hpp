@@ -64,7 +64,7 @@ struct Anomaly {
   double expected_count = 0, expected_failures = 0;  // in R, from the baseline
   double score = 0;                                  // -log10 of the deciding p, at most 300
   std::uint64_t recent_settled = 0, baseline_settled = 0, twelve_count = 0;
-  Duration window = 0;                               // the deciding window
+  Duration window = 0;  // the deciding window
   Text message;
 
   bool critical() const { return failure_cluster; }

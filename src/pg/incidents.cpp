@@ -120,6 +120,12 @@ Pruned prune_incidents(Oid schema, Timestamp as_of, int most) {
   const Timestamp before = as_of - retention_days * USECS_PER_DAY;
   const char *name = quote_identifier(get_namespace_name(schema));
   SPI_connect();
+  Arguments oldest;
+  oldest.time(before);
+  if (oldest.run(psprintf("SELECT FROM %s.anomalies WHERE status = 'resolved' AND resolved_at < $1 LIMIT 1", name),
+                 SPI_OK_SELECT) > 0) {
+    lock_incidents(schema);  // a tick may be about to go on with one of them
+  }
   pruned.incidents = prune(psprintf("DELETE FROM %s.anomalies WHERE id IN (SELECT id FROM %s.anomalies WHERE "
                                     "status = 'resolved' AND resolved_at < $1 ORDER BY resolved_at LIMIT $2)",
                                     name, name),
