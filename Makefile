@@ -46,6 +46,8 @@ OBJS = \
 	src/pg/audit.o \
 	src/pg/calendar.o \
 	src/pg/compare.o \
+	src/pg/deliveries.o \
+	src/pg/delivery_filter.o \
 	src/pg/detection.o \
 	src/pg/guard.o \
 	src/pg/history.o \
@@ -61,6 +63,11 @@ OBJS = \
 	src/pg/notify.o \
 	src/pg/query.o \
 	src/pg/replay.o \
+	src/pg/replay_advice.o \
+	src/pg/replay_execute.o \
+	src/pg/replay_figures.o \
+	src/pg/replay_record.o \
+	src/pg/requeue.o \
 	src/pg/role.o \
 	src/pg/rollup_agg.o \
 	src/pg/rollup_functions.o \

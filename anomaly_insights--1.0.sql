@@ -298,11 +298,11 @@ CREATE FUNCTION @extschema@.replay_stats(
 RETURNS TABLE (
   total_replayed bigint, replay_successes bigint, replay_success_rate double precision,
   transient_retry_success_rate double precision, first_attempt_success_rate double precision,
-  mean_attempts double precision)
+  mean_attempts double precision, counted_from text)
 AS 'MODULE_PATHNAME', 'ai_replay_stats' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.replay_stats(int, text, text, timestamptz) IS
-  'deliveries that were attempted more than once, and how they fared';
+  'deliveries that operators replayed (counted_from = replays) or, where none was, that were attempted more than once (attempts), and how they fared';
 
 CREATE FUNCTION @extschema@.operator_insights_trends(
   hours int DEFAULT 24, interval_hours int DEFAULT 1,
@@ -366,6 +366,32 @@ AS 'MODULE_PATHNAME', 'ai_replay_recommendations_json' LANGUAGE C STABLE PARALLE
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.replay_recommendations_json(int, int, text, text, timestamptz) IS
   'the same as JSON: the ids to replay, totals, confidence, breakdowns, and what is held back';
+
+CREATE FUNCTION @extschema@.replay_plan(
+  filter jsonb DEFAULT '{}', max_rows int DEFAULT 100,
+  source text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
+RETURNS TABLE (
+  delivery_id text, created_at timestamptz, tenant_id text, endpoint text, status text, triage_label text,
+  attempts int, outcome text, expected_success_rate double precision, reason text)
+AS 'MODULE_PATHNAME', 'ai_replay_plan' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 100
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
+COMMENT ON FUNCTION @extschema@.replay_plan(jsonb, int, text, timestamptz) IS
+  'what a replay of the failed deliveries that the filter of delivery_search asks for would do, oldest first: replay, or hold, which needs force; without ids or times, those of the last 24 hours';
+
+-- Deliveries ---------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION @extschema@.delivery_search(
+  filter jsonb DEFAULT '{}', max_rows int DEFAULT 50,
+  before_time timestamptz DEFAULT NULL, before_id text DEFAULT NULL,
+  source text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
+RETURNS TABLE (
+  delivery_id text, created_at timestamptz, updated_at timestamptz, tenant_id text, endpoint text, event_type text,
+  status text, status_class text, triage_label text, triage_score int, attempts int, max_attempts int,
+  next_retry_at timestamptz, http_status int, error text)
+AS 'MODULE_PATHNAME', 'ai_delivery_search' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 50
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
+COMMENT ON FUNCTION @extschema@.delivery_search(jsonb, int, timestamptz, text, text, timestamptz) IS
+  'deliveries, newest first, at most 1000; filter may hold ids, tenant, endpoint (null: none), status, triage_label (one or an array), hours, since, until. The next page begins before created_at and delivery_id of the last row';
 
 -- Incidents ----------------------------------------------------------------------------------------------------------
 
@@ -678,11 +704,11 @@ COMMENT ON FUNCTION @extschema@.anomaly_resolve(bigint, text, boolean, timestamp
 REVOKE ALL ON FUNCTION @extschema@.anomaly_resolve(bigint, text, boolean, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.anomalies_prune(max_rows int DEFAULT 1000, as_of timestamptz DEFAULT pg_catalog.now())
-RETURNS TABLE (anomalies int, events int, mutes int)
+RETURNS TABLE (anomalies int, events int, mutes int, replays int)
 AS 'MODULE_PATHNAME', 'ai_anomalies_prune' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.anomalies_prune(int, timestamptz) IS
-  'deletes at most so many of the resolved incidents, events and ended mutes that are older than anomaly_insights.retention; the worker does so by itself';
+  'deletes at most so many of the resolved incidents, events, ended mutes and keys of replays that are older than anomaly_insights.retention; the worker does so by itself';
 REVOKE ALL ON FUNCTION @extschema@.anomalies_prune(int, timestamptz) FROM PUBLIC;
 
 -- Without the library preloaded, what is known of runs. A tick without news does not write.
@@ -798,3 +824,35 @@ SET search_path = pg_catalog, pg_temp
 AS 'SELECT a.actor, a.action, count(*), min(a.created_at), max(a.created_at) FROM @extschema@.operator_audit a
     WHERE since IS NULL OR a.created_at >= since GROUP BY a.actor, a.action ORDER BY 3 DESC, 1, 2';
 COMMENT ON FUNCTION @extschema@.audit_stats(timestamptz) IS 'who did what how often';
+
+-- Replays ------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE @extschema@.operator_replays (
+  by_user text NOT NULL,
+  idempotency_key text NOT NULL,
+  request_hash bytea NOT NULL,
+  requested_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  actor text,
+  results jsonb NOT NULL DEFAULT '[]',
+  PRIMARY KEY (by_user, idempotency_key)
+);
+COMMENT ON TABLE @extschema@.operator_replays IS
+  'replays that were asked for, so that one that is asked for twice is done once; written by replay_execute';
+COMMENT ON COLUMN @extschema@.operator_replays.by_user IS 'session_user';
+COMMENT ON COLUMN @extschema@.operator_replays.idempotency_key IS 'as the caller gave it';
+COMMENT ON COLUMN @extschema@.operator_replays.request_hash IS 'SHA-256 over source, ids and force';
+COMMENT ON COLUMN @extschema@.operator_replays.requested_at IS 'when, by the clock of the transaction';
+COMMENT ON COLUMN @extschema@.operator_replays.actor IS 'anomaly_insights.actor, if set';
+COMMENT ON COLUMN @extschema@.operator_replays.results IS 'what came of it';
+CREATE INDEX operator_replays_oldest ON @extschema@.operator_replays (requested_at);
+COMMENT ON INDEX @extschema@.operator_replays_oldest IS 'what is old enough to be deleted';
+REVOKE ALL ON TABLE @extschema@.operator_replays FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.operator_replays', '');
+
+CREATE FUNCTION @extschema@.replay_execute(
+  ids text[], idempotency_key text, force boolean DEFAULT false, source text DEFAULT NULL, source_ip inet DEFAULT NULL)
+RETURNS TABLE (delivery_id text, outcome text, audit_id bigint, detail text)
+AS 'MODULE_PATHNAME', 'ai_replay_execute' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 100;
+COMMENT ON FUNCTION @extschema@.replay_execute(text[], text, boolean, text, inet) IS
+  'puts failed deliveries back in line, with the caller''s rights, and records each in operator_audit, both or neither; outcome is replayed, not_found, not_failed, held (needs force), locked or refused. The same key again gives the same answer and replays nothing';
+REVOKE ALL ON FUNCTION @extschema@.replay_execute(text[], text, boolean, text, inet) FROM PUBLIC;

@@ -92,7 +92,7 @@ INSERT INTO contract VALUES
   ('delivery_stats', 'total', 'number'), ('delivery_stats', 'delivered', 'number'), ('delivery_stats', 'failed', 'number'),
   ('delivery_stats', 'pending', 'number'), ('delivery_stats', 'dead_letter', 'number'), ('delivery_stats', 'success_rate', 'number'),
   ('replay_stats', 'total_replayed', 'number'), ('replay_stats', 'replay_successes', 'number'),
-  ('replay_stats', 'replay_success_rate', 'number'),
+  ('replay_stats', 'replay_success_rate', 'number'), ('replay_stats', 'counted_from', 'string'),
   ('triage_accuracy', 'transient_retry_success_rate', 'number'), ('triage_accuracy', 'note', 'string'),
   ('retry_stats', 'first_attempt_success_rate', 'number'), ('retry_stats', 'mean_attempts', 'number'),
   ('backlog', 'pending', 'number'), ('backlog', 'near_failure', 'number'), ('backlog', 'oldest_pending_seconds', 'number'),

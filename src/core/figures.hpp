@@ -37,6 +37,16 @@ double first_attempt_success_rate(const Tally &tally);
 // Attempts of a delivered one, with 2 decimals, rounded half away from zero; 0 where there is none.
 double mean_attempts(const Tally &tally);
 
+// Deliveries that were replayed: by operators, or, where that is not known, those attempted more than once.
+struct ReplayFigures {
+  std::uint64_t replayed;
+  std::uint64_t delivered;  // of those
+  bool by_operators;
+
+  const char *counted_from() const { return by_operators ? "replays" : "attempts"; }
+  double success_rate() const { return percent(delivered, replayed); }
+};
+
 // What each slot of a rollup counts, over all groups.
 std::pmr::vector<Tally> read_slots(std::string_view flat, Poll &poll, std::pmr::memory_resource *memory);
 

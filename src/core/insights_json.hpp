@@ -16,11 +16,12 @@ namespace insights {
 struct Summary {
   Window window;
   Tally all;
+  ReplayFigures replays;
   const std::pmr::vector<FailingGroup> *endpoints;
   const std::pmr::vector<FailingGroup> *tenants;
 };
 
-// The contract of the original, and settled_success_rate, retry_stats and backlog beside it.
+// The contract of the original, and settled_success_rate, retry_stats, backlog and replay_stats.counted_from beside it.
 void write_summary_json(const Summary &summary, ByteWriter &out);
 
 // The contract of the original. `edges` are those of the slots, as trend_edges() gives them.

@@ -59,16 +59,26 @@ class Ages {
   int hours_;
 };
 
-// The groups that have a failure cluster now.
-void find_held_groups(std::string_view flat, const HistoryPlan &plan, bool unicode, Poll &poll, ReplayAdvice &advice,
-                      std::pmr::memory_resource *memory) {
+int compare_held(const HeldGroup &a, const HeldGroup &b) {
+  if (a.fleet != b.fleet) return a.fleet ? -1 : 1;
+  return compare_keys(a.tenant, a.endpoint, b.tenant, b.endpoint);
+}
+
+// The groups that have a failure cluster now, by the rollup or as an incident; each once, as the rollup has it.
+void find_held_groups(std::string_view flat, const HistoryPlan &plan, const std::pmr::vector<HeldGroup> &incidents,
+                      bool unicode, Poll &poll, ReplayAdvice &advice, std::pmr::memory_resource *memory) {
+  std::pmr::vector<HeldGroup> &held = advice.held_back;
   History now(flat, plan, poll, memory);
   for (const Anomaly &anomaly : now.finish(0, SIZE_MAX, unicode, poll, memory).anomalies.gravest) {
-    if (anomaly.failure_cluster) advice.held_back.push_back({anomaly.tenant, anomaly.endpoint, anomaly.message, 0});
+    if (!anomaly.failure_cluster) continue;
+    held.push_back({anomaly.fleet, anomaly.tenant, anomaly.endpoint, anomaly.message, 0});
   }
-  std::sort(advice.held_back.begin(), advice.held_back.end(), [](const HeldGroup &a, const HeldGroup &b) {
-    return compare_keys(a.tenant, a.endpoint, b.tenant, b.endpoint) < 0;
-  });
+  held.insert(held.end(), incidents.begin(), incidents.end());
+  std::stable_sort(held.begin(), held.end(),
+                   [](const HeldGroup &a, const HeldGroup &b) { return compare_held(a, b) < 0; });
+  held.erase(std::unique(held.begin(), held.end(),
+                         [](const HeldGroup &a, const HeldGroup &b) { return compare_held(a, b) == 0; }),
+             held.end());
 }
 
 // Endpoints come once for each tenant; makes one of them.
@@ -141,6 +151,7 @@ const ReplayEndpoint *ReplayAdvice::find_endpoint(Text endpoint) const {
 }
 
 const HeldGroup *ReplayAdvice::find_held(Text tenant, Text endpoint) const {
+  if (holds_all()) return &held_back.front();
   const auto at = std::lower_bound(held_back.begin(), held_back.end(), tenant, [&](const HeldGroup &group, Text name) {
     return compare_keys(group.tenant, group.endpoint, name, endpoint) < 0;
   });
@@ -192,31 +203,38 @@ std::pmr::vector<Timestamp> replay_edges(const HistoryPlan &plan, int hours, Pol
   return edges;
 }
 
-ReplayAdvice advise_replays(std::string_view flat, const HistoryPlan &plan, int hours, bool unicode, Poll &poll,
+ReplayAdvice advise_replays(std::string_view flat, const HistoryPlan &plan, int hours,
+                            const std::pmr::vector<HeldGroup> &incidents, bool unicode, Poll &poll,
                             std::pmr::memory_resource *memory) {
   ReplayAdvice advice(memory);
-  find_held_groups(flat, plan, unicode, poll, advice, memory);
+  find_held_groups(flat, plan, incidents, unicode, poll, advice, memory);
   RollupReader reader(flat, memory);
   const Ages ages(reader.shape().grid, plan.detection.as_of, hours);
   RollupReader::Group group;
   while (reader.next_group(group)) read_group(reader, group, ages, advice, poll);
-  advice.held_back.erase(std::remove_if(advice.held_back.begin(), advice.held_back.end(),
-                                        [](const HeldGroup &held) { return held.deliveries == 0; }),
-                         advice.held_back.end());
   merge_endpoints(advice.endpoints, poll);
   return advice;
 }
 
-Text replay_reason(const ReplayAdvice &advice, Text tenant, Text endpoint, int label,
+std::optional<int> replay_label(Text label) {
+  for (int i = 0; i < kReplayLabels; ++i) {
+    if (!is_null(label) && label == std::string_view(label_name(kReplayLabel[i]))) return i;
+  }
+  return std::nullopt;
+}
+
+Text replay_reason(const ReplayAdvice &advice, Text tenant, Text endpoint, std::optional<int> label,
                    std::pmr::memory_resource *memory) {
   std::string reason;
   if (const HeldGroup *held = advice.find_held(tenant, endpoint)) {
-    reason = "Its endpoint is failing now: ";
+    reason = held->fleet ? "Most endpoints are failing now: " : "Its endpoint is failing now: ";
     reason += held->message;
+  } else if (!label) {
+    reason = "Nothing says that another try would succeed.";
   } else {
-    reason = label == 0 ? "The endpoint was down and has no failure cluster now; " : "The endpoint limited the rate; ";
+    reason = *label == 0 ? "The endpoint was down and has no failure cluster now; " : "The endpoint limited the rate; ";
     reason +=
-        short_number(advice.expected_success_rate(endpoint, label)) + " % of such retries are expected to succeed.";
+        short_number(advice.expected_success_rate(endpoint, *label)) + " % of such retries are expected to succeed.";
   }
   auto *copy = static_cast<char *>(memory->allocate(reason.size(), 1));
   std::memcpy(copy, reason.data(), reason.size());

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory_resource>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,8 +42,10 @@ struct ReplayEndpoint {
   std::uint64_t recommended = 0;
 };
 
-// A tenant's endpoint that is failing now, so that nothing is replayed into it yet.
+// A tenant's endpoint that is failing now, so that nothing is replayed into it yet. The fleet, whose tenant and
+// endpoint are NULL, is all of them.
 struct HeldGroup {
+  bool fleet = false;
   Text tenant;
   Text endpoint;
   Text message;                  // of its failure cluster
@@ -57,12 +60,13 @@ struct ReplayAdvice {
   std::array<std::uint64_t, kReplayAges> by_age{};
   RetryRecord record;                          // of all endpoints
   std::pmr::vector<ReplayEndpoint> endpoints;  // in the order of their names, NULL first
-  std::pmr::vector<HeldGroup> held_back;       // for which deliveries wait; in the order of tenant and endpoint
+  std::pmr::vector<HeldGroup> held_back;       // the fleet first; then in the order of tenant and endpoint
 
   explicit ReplayAdvice(std::pmr::memory_resource *memory) : endpoints(memory), held_back(memory) {}
 
   const ReplayEndpoint *find_endpoint(Text endpoint) const;
   const HeldGroup *find_held(Text tenant, Text endpoint) const;
+  bool holds_all() const { return !held_back.empty() && held_back.front().fleet; }
 
   // The chance in percent, with 1 decimal, that a delivery of the label (an index) to the endpoint succeeds on replay:
   // the endpoint's own record, shrunk towards that of the label by the weight of 20 deliveries, and that towards one
@@ -84,12 +88,17 @@ std::pmr::vector<Timestamp> replay_edges(const HistoryPlan &plan, int hours, Pol
                                          std::pmr::memory_resource *memory);
 constexpr CounterSet kReplayScanCounters = kReplayCounters | kRateCounters;
 
-// The advice on the deliveries of (as_of - hours, as_of], from a rollup with those.
-ReplayAdvice advise_replays(std::string_view flat, const HistoryPlan &plan, int hours, bool unicode, Poll &poll,
+// The advice on the deliveries of (as_of - hours, as_of], from a rollup with those. `incidents` are failure clusters
+// that are known beside those that the rollup shows.
+ReplayAdvice advise_replays(std::string_view flat, const HistoryPlan &plan, int hours,
+                            const std::pmr::vector<HeldGroup> &incidents, bool unicode, Poll &poll,
                             std::pmr::memory_resource *memory);
 
-// Why a delivery is recommended, or held back: one sentence.
-Text replay_reason(const ReplayAdvice &advice, Text tenant, Text endpoint, int label,
+// The index of a label in kReplayLabel, or none.
+std::optional<int> replay_label(Text label);
+
+// Why a delivery is recommended, or not, or held back: one sentence. `label` as from replay_label().
+Text replay_reason(const ReplayAdvice &advice, Text tenant, Text endpoint, std::optional<int> label,
                    std::pmr::memory_resource *memory);
 
 // Why the advice is what it is: one sentence.

@@ -50,7 +50,9 @@ json endpoints_of(const ReplayAdvice &advice) {
 // Those for which most deliveries wait.
 json held_back(const ReplayAdvice &advice) {
   std::vector<const HeldGroup *> order;
-  for (const HeldGroup &group : advice.held_back) order.push_back(&group);
+  for (const HeldGroup &group : advice.held_back) {
+    if (group.deliveries > 0) order.push_back(&group);
+  }
   std::stable_sort(order.begin(), order.end(),
                    [](const HeldGroup *a, const HeldGroup *b) { return a->deliveries > b->deliveries; });
   if (order.size() > kHeldGroups) order.resize(kHeldGroups);

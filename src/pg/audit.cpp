@@ -1,4 +1,6 @@
 // The operators' audit: a chain of rows, each with a hash over itself and the row before.
+#include "audit.hpp"
+
 #include "actor.hpp"
 #include "arguments.hpp"
 #include "guard.hpp"
@@ -108,22 +110,74 @@ void read_head(Oid schema, AuditRow *next) {
   next->previous_hash = {zeros, sizeof zeros};
 }
 
-void insert_row(Oid schema, const AuditRow &row, Datum metadata, Datum source_ip, bool no_source_ip) {
+// One column of the new rows, as an array.
+class ColumnArray {
+ public:
+  explicit ColumnArray(int count)
+      : values_(static_cast<Datum *>(palloc(sizeof(Datum) * static_cast<Size>(count)))),
+        nulls_(static_cast<bool *>(palloc0(static_cast<Size>(count)))) {}
+
+  void add(Datum value) { values_[count_++] = value; }
+  void add(Text value) {
+    nulls_[count_] = is_null(value);
+    add(is_null(value) ? static_cast<Datum>(0) : bytea_of(value));
+  }
+  void put(Arguments &arguments, Oid type, Oid array_type, int length, bool by_value, char alignment) {
+    int dims[] = {count_};
+    int bounds[] = {1};
+    arguments.put(array_type, PointerGetDatum(construct_md_array(values_, nulls_, 1, dims, bounds, type, length,
+                                                                 by_value, alignment)));
+  }
+
+ private:
+  Datum *values_;
+  bool *nulls_;
+  int count_ = 0;
+};
+
+// What all of the new rows have in common, and the chain's head before them.
+AuditRow common_row(const AuditSource &from) {
+  AuditRow row = {};
+  row.actor = acting_user();
+  row.by_user = session_user_name();
+  row.created_at = GetCurrentTransactionStartTimestamp();
+  if (!from.no_ip) row.source_ip = text_of(DatumGetTextPP(DirectFunctionCall1(network_show, from.ip)));
+  return row;
+}
+
+void insert_rows(Oid schema, AuditRow row, const AuditEntry *entries, int count, const AuditSource &from) {
+  ColumnArray ids(count), actions(count), targets(count), metadata(count), previous(count), hashes(count);
+  for (int i = 0; i < count; ++i, ++row.id) {
+    Jsonb *object = entries[i].metadata;
+    row.action = entries[i].action;
+    row.target = entries[i].target;
+    row.metadata = JsonbToCString(nullptr, &object->root, static_cast<int>(VARSIZE(object)));
+    const Datum hash = hash_of(row);
+    ids.add(Int64GetDatum(row.id));
+    actions.add(row.action);
+    targets.add(row.target);
+    metadata.add(JsonbPGetDatum(object));
+    previous.add(row.previous_hash);
+    hashes.add(hash);
+    row.previous_hash = bytes_of_datum(hash);
+  }
   Arguments arguments;
-  arguments.bigint(row.id);
+  ids.put(arguments, INT8OID, INT8ARRAYOID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+  actions.put(arguments, TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT);
+  targets.put(arguments, TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT);
+  metadata.put(arguments, JSONBOID, JSONBARRAYOID, -1, false, TYPALIGN_INT);
+  previous.put(arguments, BYTEAOID, BYTEAARRAYOID, -1, false, TYPALIGN_INT);
+  hashes.put(arguments, BYTEAOID, BYTEAARRAYOID, -1, false, TYPALIGN_INT);
   arguments.text(row.actor);
-  arguments.text(row.action);
-  arguments.text(row.target);
-  arguments.put(JSONBOID, metadata);
-  no_source_ip ? arguments.null(INETOID) : arguments.put(INETOID, source_ip);
+  from.no_ip ? arguments.null(INETOID) : arguments.put(INETOID, from.ip);
   arguments.time(row.created_at);
   arguments.text(row.by_user);
-  arguments.put(BYTEAOID, bytea_of(row.previous_hash));
-  arguments.put(BYTEAOID, hash_of(row));
   arguments.run(audit_statement(schema,
                                 "INSERT INTO %s.operator_audit (id, actor, action, target_id, metadata, "
                                 "source_ip, created_at, by_user, previous_hash, hash) "
-                                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"),
+                                "SELECT id, $7, action, target, metadata, $8, $9, $10, previous, hash "
+                                "FROM unnest($1, $2, $3, $4, $5, $6) AS u (id, action, target, metadata, previous, "
+                                "hash)"),
                 SPI_OK_INSERT);
 }
 
@@ -194,6 +248,14 @@ void verify_head(ReturnSetInfo *result, Oid schema, const Chain &chain, std::int
 
 }  // namespace
 
+std::int64_t record_audit(Oid schema, const AuditEntry *entries, int count, const AuditSource &from) {
+  AuditRow row = common_row(from);
+  lock_audit(schema);
+  read_head(schema, &row);
+  insert_rows(schema, row, entries, count, from);
+  return row.id;
+}
+
 }  // namespace insights::pg
 
 using namespace insights;
@@ -222,26 +284,17 @@ ANOMALY_INSIGHTS_FUNCTION(ai_audit_record) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("metadata must be a JSON object"),
                     errhint("For instance {\"reason\": \"deployment\"}.")));
   }
-  const Oid schema = extension_schema(fcinfo);
-  AuditRow row = {};
-  row.action = text_of(PG_GETARG_VARLENA_PP(0));
-  if (row.action.empty()) {
+  AuditEntry entry = {text_of(PG_GETARG_VARLENA_PP(0)), Text(), metadata};
+  if (entry.action.empty()) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("action must not be empty"),
                     errhint("For instance \"delivery.replay\".")));
   }
-  if (!PG_ARGISNULL(1)) row.target = text_of(PG_GETARG_VARLENA_PP(1));
-  row.actor = acting_user();
-  row.by_user = session_user_name();
-  row.created_at = GetCurrentTransactionStartTimestamp();
-  row.metadata = JsonbToCString(nullptr, &metadata->root, static_cast<int>(VARSIZE(metadata)));
-  const Datum source_ip = PG_ARGISNULL(3) ? static_cast<Datum>(0) : PG_GETARG_DATUM(3);
-  if (!PG_ARGISNULL(3)) row.source_ip = text_of(DatumGetTextPP(DirectFunctionCall1(network_show, source_ip)));
+  if (!PG_ARGISNULL(1)) entry.target = text_of(PG_GETARG_VARLENA_PP(1));
+  const AuditSource from = {PG_ARGISNULL(3) ? static_cast<Datum>(0) : PG_GETARG_DATUM(3), PG_ARGISNULL(3)};
   SPI_connect();
-  lock_audit(schema);
-  read_head(schema, &row);
-  insert_row(schema, row, JsonbPGetDatum(metadata), source_ip, PG_ARGISNULL(3));
+  const std::int64_t id = record_audit(extension_schema(fcinfo), &entry, 1, from);
   SPI_finish();
-  PG_RETURN_INT64(row.id);
+  PG_RETURN_INT64(id);
 }
 
 // audit_verify(head_id, head_hash) -> setof (id, problem)

@@ -346,7 +346,7 @@ void require_fresh_snapshots(const char *what) {
   if (!IsolationUsesXactSnapshot()) return;
   ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
                   errmsg("%s cannot run in a transaction that is REPEATABLE READ or SERIALIZABLE", what),
-                  errdetail("It must see what other sessions did to incidents a moment ago."),
+                  errdetail("It must see what other sessions did a moment ago."),
                   errhint("Call it in a transaction that is READ COMMITTED, best in one of its own.")));
 }
 

@@ -66,7 +66,7 @@ void store_step(Oid schema, Text source, Step *step, Timestamp at, const Lifecyc
 
 // Deletes at most so many rows each of what is older than anomaly_insights.retention. Runs SPI by itself.
 struct Pruned {
-  int incidents, events, mutes;
+  int incidents, events, mutes, replays;
 };
 Pruned prune_incidents(Oid schema, Timestamp as_of, int most);
 

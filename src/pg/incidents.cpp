@@ -139,6 +139,12 @@ Pruned prune_incidents(Oid schema, Timestamp as_of, int most) {
                                 "ends_at < $1 LIMIT $2)",
                                 name, name),
                        before, most);
+  // A key that is as old as that is not sent again.
+  pruned.replays =
+      prune(psprintf("DELETE FROM %s.operator_replays WHERE (by_user, idempotency_key) IN (SELECT by_user, "
+                     "idempotency_key FROM %s.operator_replays WHERE requested_at < $1 LIMIT $2)",
+                     name, name),
+            before, most);
   SPI_finish();
   return pruned;
 }
@@ -197,7 +203,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_resolve) {
   return by_hand(fcinfo, "anomaly_resolve", at, remark, [&](Incident &incident) { return resolve(incident, at); });
 }
 
-// anomalies_prune(max_rows, as_of) -> (anomalies, events, mutes)
+// anomalies_prune(max_rows, as_of) -> (anomalies, events, mutes, replays)
 ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_prune) {
   require_fresh_snapshots("anomalies_prune");
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
@@ -209,6 +215,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_prune) {
   row.integer(pruned.incidents);
   row.integer(pruned.events);
   row.integer(pruned.mutes);
+  row.integer(pruned.replays);
   row.store(result);
   return static_cast<Datum>(0);
 }

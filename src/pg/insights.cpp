@@ -3,6 +3,7 @@
 
 #include "../core/insights_json.hpp"
 #include "json.hpp"
+#include "replay_figures.hpp"
 #include "row.hpp"
 #include "window.hpp"
 
@@ -33,6 +34,12 @@ Tally count_all(std::string_view rollup) {
 Tally count_window(FunctionCallInfo fcinfo, CounterSet counters) {
   const Window window = window_arguments(fcinfo, 0, 3);
   return count_all(scan_whole(fcinfo, window, counters, true, source_argument(fcinfo, 1), text_or_null(fcinfo, 2)));
+}
+
+// Of the same window; `all` is what count_window() gives with kRetryCounters.
+ReplayFigures count_window_replays(FunctionCallInfo fcinfo, const Tally &all) {
+  return count_replays(extension_schema(fcinfo), window_arguments(fcinfo, 0, 3), source_argument(fcinfo, 1),
+                       text_or_null(fcinfo, 2), all);
 }
 
 std::pmr::vector<FailingGroup> *find_top(std::string_view rollup, const TopRequest &request) {
@@ -100,6 +107,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_operator_insights_summary) {
   const std::string_view rollup =
       scan_whole(fcinfo, summary.window, kSummaryCounters, false, source_argument(fcinfo, 1), text_or_null(fcinfo, 2));
   summary.all = count_all(rollup);
+  summary.replays = count_window_replays(fcinfo, summary.all);
   summary.endpoints = find_top_utf8(rollup, GroupBy::kEndpoint);
   summary.tenants = find_top_utf8(rollup, GroupBy::kTenant);
   return finish_json(caller, [&](ByteWriter &out, Poll &) { write_summary_json(summary, out); });
@@ -154,13 +162,15 @@ ANOMALY_INSIGHTS_FUNCTION(ai_replay_stats) {
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
   const Tally all = count_window(fcinfo, kRetryCounters);
+  const ReplayFigures replays = count_window_replays(fcinfo, all);
   Row row;
-  row.count(all[Counter::kRetried]);
-  row.count(all[Counter::kRetriedDelivered]);
-  row.number(replay_success_rate(all));
+  row.count(replays.replayed);
+  row.count(replays.delivered);
+  row.number(replays.success_rate());
   row.number(transient_retry_success_rate(all));
   row.number(first_attempt_success_rate(all));
   row.number(mean_attempts(all));
+  row.text(replays.counted_from());
   row.store(result);
   SPI_finish();
   return static_cast<Datum>(0);

@@ -44,9 +44,10 @@ pg_tz *find_time_zone(const char *zone) {
 void widen_to_local(const char *zone, Timestamp *after, Timestamp *until) {
   long int least = 0;
   long int greatest = 0;
-  offsets_between(find_time_zone(zone), timestamptz_to_time_t(*after - kMargin),
-                  timestamptz_to_time_t(*until + kMargin), &least, &greatest);
-  *after += least * USECS_PER_SEC;
+  const Timestamp from = TIMESTAMP_IS_NOBEGIN(*after) ? *until : *after;
+  offsets_between(find_time_zone(zone), timestamptz_to_time_t(from - kMargin), timestamptz_to_time_t(*until + kMargin),
+                  &least, &greatest);
+  if (!TIMESTAMP_IS_NOBEGIN(*after)) *after += least * USECS_PER_SEC;
   *until += greatest * USECS_PER_SEC;
 }
 

@@ -11,7 +11,7 @@ pg_tz *find_time_zone(const char *zone);
 
 // Turns the bounds of (after, until] into wall clock times between which every row lies whose converted time is in the
 // window. While the clock does not change they are exact; around a change the window is wider by the change, and the
-// rollup's grid drops what is converted to a time outside. Raises 22023 for an unknown zone.
+// rollup's grid drops what is converted to a time outside. `after` may be -infinity. Raises 22023 for an unknown zone.
 void widen_to_local(const char *zone, Timestamp *after, Timestamp *until);
 
 }  // namespace insights::pg

@@ -24,12 +24,10 @@ Oid operator_namespace(Oid operator_oid) {
   return schema;
 }
 
-// AND the expression is the value, by the equality of the type's own operator class, which no search_path chooses. The
-// literal takes the type of what it is compared with, be it uuid or integer, and so finds an index on it.
-void append_equality(StringInfo query, const Source *source, const char *what, const char *expression,
-                     const char *value) {
+// The expression and the equality of its type's own operator class, which no search_path chooses. Gives the type.
+Oid append_equals(StringInfo query, const Source &source, const char *what, const char *expression) {
   Oid collation = InvalidOid;
-  const Oid type = expression_type(source, expression, &collation);
+  const Oid type = expression_type(&source, expression, &collation);
   const Oid equality = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
   if (!OidIsValid(equality)) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
@@ -38,9 +36,18 @@ void append_equality(StringInfo query, const Source *source, const char *what, c
   }
   // Texts of two collations that are put together have none by which they could be compared.
   const char *by_bytes = type_is_collatable(type) && !OidIsValid(collation) ? " COLLATE \"C\"" : "";
-  appendStringInfo(query, " AND (%s)%s OPERATOR(%s.%s) %s", expression, by_bytes,
-                   quote_identifier(get_namespace_name(operator_namespace(equality))), get_opname(equality),
-                   quote_literal_cstr(value));
+  appendStringInfo(query, "(%s)%s OPERATOR(%s.%s) ", expression, by_bytes,
+                   quote_identifier(get_namespace_name(operator_namespace(equality))), get_opname(equality));
+  return type;
+}
+
+// AND the expression is the value. The literal takes the type of what it is compared with, be it uuid or integer, and
+// so finds an index on it.
+void append_equality(StringInfo query, const Source &source, const char *what, const char *expression,
+                     const char *value) {
+  appendStringInfoString(query, " AND ");
+  append_equals(query, source, what, expression);
+  appendStringInfoString(query, quote_literal_cstr(value));
 }
 
 void append_tenant(StringInfo query, const ScanRequest &request) {
@@ -49,7 +56,7 @@ void append_tenant(StringInfo query, const ScanRequest &request) {
     appendStringInfo(query, " AND coalesce((%s)::text, 'unknown') = 'unknown' COLLATE \"C\"", tenant_id);
     return;
   }
-  append_equality(query, request.source, "tenant", tenant_id, request.tenant);
+  append_equality(query, *request.source, "tenant", tenant_id, request.tenant);
 }
 
 }  // namespace
@@ -73,6 +80,14 @@ void append_created_at(StringInfo query, const Source &source) {
   }
 }
 
+void append_time(StringInfo query, const Source &source, Field field) {
+  const char *expression = source.field(field);
+  const bool local =
+      expression != nullptr && source.time_zone != nullptr && expression_type(&source, expression) == TIMESTAMPOID;
+  if (local) expression = psprintf("(%s) AT TIME ZONE %s", expression, quote_literal_cstr(source.time_zone));
+  append_as(query, expression, "timestamptz");
+}
+
 void append_as(StringInfo query, const char *expression, const char *type) {
   if (expression != nullptr) {
     appendStringInfo(query, ", (%s)::%s", expression, type);
@@ -81,30 +96,66 @@ void append_as(StringInfo query, const char *expression, const char *type) {
   }
 }
 
-void append_says_failed(StringInfo query, const Source &source) {
-  const auto is_failure = [](StatusClass status) {
-    return status == StatusClass::kFailed || status == StatusClass::kDeadLetter;
-  };
-  const char *separator = "";
-  const auto append_word = [&](Text word) {
-    appendStringInfo(query, "%s%s", separator,
+namespace {
+
+// A list of literals.
+class WordList {
+ public:
+  explicit WordList(StringInfo query) : query_(query) {}
+
+  void add(Text word) {
+    appendStringInfo(query_, "%s%s", separator_,
                      quote_literal_cstr(pnstrdup(word.data(), static_cast<Size>(word.size()))));
-    separator = ", ";
-  };
+    separator_ = ", ";
+  }
+
+ private:
+  StringInfo query_;
+  const char *separator_ = "";
+};
+
+}  // namespace
+
+void append_status_in(StringInfo query, const Source &source, const StatusSet &statuses) {
+  const auto wanted = [&](StatusClass status) { return statuses[static_cast<std::size_t>(status)]; };
   // The usual words are ASCII, and not every locale makes an i of an I.
-  appendStringInfo(query, source.statuses.count > 0 ? "(%s)::text COLLATE \"C\"" : "lower((%s)::text COLLATE \"C\")",
+  appendStringInfo(query,
+                   source.statuses.count > 0 ? "(%s)::pg_catalog.text COLLATE \"C\""
+                                             : "pg_catalog.lower((%s)::pg_catalog.text COLLATE \"C\")",
                    source.field(Field::kStatus));
-  appendStringInfoString(query, " = ANY (ARRAY[");
-  if (source.statuses.count > 0) {
-    for (int i = 0; i < source.statuses.count; ++i) {
-      if (is_failure(source.statuses.entries[i].status)) append_word(source.statuses.entries[i].raw);
-    }
-  } else {
+  appendStringInfoString(query, " OPERATOR(pg_catalog.=) ANY (ARRAY[");
+  WordList words(query);
+  for (int i = 0; i < source.statuses.count; ++i) {
+    if (wanted(source.statuses.entries[i].status)) words.add(source.statuses.entries[i].raw);
+  }
+  if (source.statuses.count == 0) {
     for (const UsualWord &word : kUsualWords) {
-      if (is_failure(word.status)) append_word(word.text);
+      if (wanted(word.status)) words.add(word.text);
     }
   }
-  appendStringInfoString(query, "]::text[])");
+  appendStringInfoString(query, "]::pg_catalog.text[])");
+}
+
+void append_label_in(StringInfo query, const char *label, const LabelSet &labels) {
+  const auto wanted = [&](LabelClass one) { return labels[static_cast<std::size_t>(one)]; };
+  appendStringInfo(query, "CASE WHEN %s IS NULL THEN %s WHEN %s COLLATE \"C\" IN (", label,
+                   wanted(LabelClass::kNone) ? "true" : "false", label);
+  WordList known(query);
+  for (const LabelClass one : {LabelClass::kTransient, LabelClass::kPermanent, LabelClass::kRateLimited}) {
+    known.add(label_name(one));
+  }
+  appendStringInfo(query, ") THEN %s COLLATE \"C\" = ANY (ARRAY[", label);
+  WordList words(query);
+  for (const LabelClass one : {LabelClass::kTransient, LabelClass::kPermanent, LabelClass::kRateLimited}) {
+    if (wanted(one)) words.add(label_name(one));
+  }
+  appendStringInfo(query, "]::text[]) ELSE %s END", wanted(LabelClass::kOther) ? "true" : "false");
+}
+
+void append_id_in(StringInfo query, const Source &source, const char *ids) {
+  const Oid type = append_equals(query, source, "id", source.field(Field::kId));
+  appendStringInfo(query, "ANY (%s::%s[])", quote_literal_cstr(ids),
+                   format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY));
 }
 
 void append_label(StringInfo query, const ScanRequest &request) {
@@ -114,12 +165,39 @@ void append_label(StringInfo query, const ScanRequest &request) {
     return;
   }
   appendStringInfo(query, ", %s.triage_label(CASE WHEN ", quote_identifier(get_namespace_name(request.schema)));
-  append_says_failed(query, source);
+  append_status_in(query, source, kFailedStatuses);
   appendStringInfoString(query, " THEN 'failed' END");
   append_as(query, source.field(Field::kHttpStatus), "int4");
   append_as(query, source.field(Field::kError), "text");
   appendStringInfoChar(query, ')');
 }
+
+namespace {
+
+// AND the field is missing, is the value, or nothing.
+void append_field_filter(StringInfo query, const Source &source, const char *what, Field field, const char *value,
+                         bool missing) {
+  const char *expression = source.field(field);
+  if (missing && expression != nullptr) appendStringInfo(query, " AND (%s) IS NULL", expression);
+  if (value == nullptr) return;
+  expression == nullptr ? appendStringInfoString(query, " AND false")
+                        : append_equality(query, source, what, expression, value);
+}
+
+void append_filter(StringInfo query, const Source &source, const DeliveryFilter &filter) {
+  append_field_filter(query, source, "tenant", Field::kTenantId, filter.tenant, filter.no_tenant);
+  append_field_filter(query, source, "endpoint", Field::kEndpoint, filter.endpoint, filter.no_endpoint);
+  if (filter.statuses) {
+    appendStringInfoString(query, " AND ");
+    append_status_in(query, source, *filter.statuses);
+  }
+  if (filter.ids != nullptr) {
+    appendStringInfoString(query, " AND ");
+    append_id_in(query, source, filter.ids);
+  }
+}
+
+}  // namespace
 
 void append_deliveries(StringInfo query, const ScanRequest &request) {
   const Source &source = *request.source;
@@ -129,8 +207,9 @@ void append_deliveries(StringInfo query, const ScanRequest &request) {
   if (source.filter != nullptr) appendStringInfo(query, " AND (%s)", source.filter);
   if (request.tenant != nullptr) append_tenant(query, request);
   if (request.endpoint != nullptr) {
-    append_equality(query, &source, "endpoint", source.field(Field::kEndpoint), request.endpoint);
+    append_equality(query, source, "endpoint", source.field(Field::kEndpoint), request.endpoint);
   }
+  if (request.filter != nullptr) append_filter(query, source, *request.filter);
 }
 
 namespace {

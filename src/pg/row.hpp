@@ -35,6 +35,7 @@ class Row {
   void boolean(bool value) { put(BoolGetDatum(value)); }
   void count(std::uint64_t value) { put(Int64GetDatum(static_cast<int64>(value))); }
   void integer(int value) { put(Int32GetDatum(value)); }
+  void integer(const std::optional<int> &value) { value ? integer(*value) : null(); }
   void number(double value) { put(Float8GetDatum(value)); }
   void number(const std::optional<double> &value) { value ? number(*value) : null(); }
   void time(Timestamp value) { put(TimestampTzGetDatum(value)); }

@@ -18,8 +18,8 @@ namespace {
 enum SourceColumn : int { kName = 1, kRelation, kOwner, kMapping };
 
 constexpr const char *kFieldNames[kFieldCount] = {
-    "id",           "created_at", "updated_at",   "tenant_id",     "endpoint",    "status", "triage_label",
-    "triage_score", "attempts",   "max_attempts", "next_retry_at", "http_status", "error"};
+    "id",           "created_at",   "updated_at", "tenant_id",    "endpoint",      "event_type",  "status",
+    "triage_label", "triage_score", "attempts",   "max_attempts", "next_retry_at", "http_status", "error"};
 
 char *jsonb_text(JsonbContainer *object, const char *key) {
   JsonbValue value;
@@ -44,6 +44,8 @@ Source *read_source(HeapTuple tuple, TupleDesc descriptor) {
   for (int i = 0; i < kFieldCount; ++i) source->fields[i] = jsonb_text(mapping, kFieldNames[i]);
   source->filter = jsonb_text(mapping, "where");
   source->time_zone = jsonb_text(mapping, "time_zone");
+  source->replay_status = jsonb_text(mapping, "replay_status");
+  source->replay_function = jsonb_text(mapping, "replay_function");
   JsonbValue statuses;
   if (getKeyJsonValueFromContainer(mapping, "statuses", 8, &statuses) != nullptr && statuses.type == jbvBinary) {
     source->statuses = read_statuses(statuses.val.binary.data);

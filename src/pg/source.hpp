@@ -13,6 +13,7 @@ enum class Field : int {
   kUpdatedAt,
   kTenantId,
   kEndpoint,
+  kEventType,
   kStatus,
   kTriageLabel,
   kTriageScore,
@@ -22,7 +23,7 @@ enum class Field : int {
   kHttpStatus,
   kError,
 };
-constexpr int kFieldCount = 13;
+constexpr int kFieldCount = 14;
 
 const char *field_name(Field field);
 
@@ -36,6 +37,8 @@ struct Source {
   char *filter;               // a condition, or null
   char *time_zone;            // of a created_at that is a timestamp without zone; else null
   RawStatuses statuses;
+  char *replay_status;    // the raw status that puts a delivery back in line, or null: that is to be found
+  char *replay_function;  // the function that does it, quoted and qualified, or null
 
   const char *field(Field which) const { return fields[static_cast<int>(which)]; }
 };

@@ -2,6 +2,7 @@
 #include "arguments.hpp"
 #include "guard.hpp"
 #include "local_time.hpp"
+#include "requeue.hpp"
 #include "role.hpp"
 #include "rollup_type.hpp"
 #include "runs.hpp"
@@ -45,6 +46,7 @@ constexpr FieldRule kRules[kFieldCount] = {
     {FieldType::kTime, false, {"updated_at", "updated", "modified_at", "last_modified"}},
     {FieldType::kAny, false, {"tenant_id", "tenant", "account_id", "customer_id", "organization_id", "org_id"}},
     {FieldType::kAny, true, {"endpoint", "target", "webhook_url", "url", "endpoint_url", "target_url", "destination"}},
+    {FieldType::kAny, false, {"event_type", "event_name", "event"}},
     {FieldType::kAny, true, {"status", "state", "delivery_status"}},
     {FieldType::kAny, false, {"triage_label"}},
     {FieldType::kNumber, false, {"triage_score"}},
@@ -96,6 +98,9 @@ char *mapping_text(const Registration &registration, const char *key, bool *is_n
   return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
 }
 
+// What a mapping may hold beside fields.
+constexpr const char *kOtherKeys[] = {"statuses", "where", "time_zone", "replay_status", "replay_function"};
+
 void check_keys(JsonbContainer *mapping) {
   if (!JsonContainerIsObject(mapping)) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("mapping must be a JSON object"),
@@ -107,14 +112,14 @@ void check_keys(JsonbContainer *mapping) {
   for (bool nested = false; (token = JsonbIteratorNext(&iterator, &value, nested)) != WJB_DONE; nested = true) {
     if (token != WJB_KEY) continue;
     const char *key = pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
-    bool known =
-        std::strcmp(key, "statuses") == 0 || std::strcmp(key, "where") == 0 || std::strcmp(key, "time_zone") == 0;
+    bool known = false;
+    for (const char *other : kOtherKeys) known = known || std::strcmp(key, other) == 0;
     for (int i = 0; i < kFieldCount; ++i) known = known || std::strcmp(key, field_name(static_cast<Field>(i))) == 0;
     if (known) continue;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("mapping has unknown field \"%s\"", key),
-                    errhint("Fields are id, created_at, updated_at, tenant_id, endpoint, status, triage_label, "
-                            "triage_score, attempts, max_attempts, next_retry_at, http_status, error; beside them "
-                            "there are statuses, where and time_zone.")));
+                    errhint("Fields are id, created_at, updated_at, tenant_id, endpoint, event_type, status, "
+                            "triage_label, triage_score, attempts, max_attempts, next_retry_at, http_status, error; "
+                            "beside them there are statuses, where, time_zone, replay_status and replay_function.")));
   }
 }
 
@@ -229,6 +234,16 @@ char *map_statuses(Registration *registration) {
   return nullptr;
 }
 
+// How a delivery is put back in line, where the mapping says so.
+void map_replay(Registration *registration) {
+  bool missing = false;
+  Source &source = registration->source;
+  source.replay_status = mapping_text(*registration, "replay_status", &missing);
+  if (source.replay_status != nullptr) check_replay_status(source);
+  const char *function = mapping_text(*registration, "replay_function", &missing);
+  if (function != nullptr) source.replay_function = qualified_replay_function(function);
+}
+
 void append_member(StringInfo json, const char *key, const char *text) {
   if (text == nullptr) return;
   appendStringInfoString(json, json->len > 1 ? ", " : "");
@@ -245,6 +260,8 @@ Datum resolved_mapping(const Source &source, const char *statuses) {
   for (int i = 0; i < kFieldCount; ++i) append_member(&json, field_name(static_cast<Field>(i)), source.fields[i]);
   append_member(&json, "where", source.filter);
   append_member(&json, "time_zone", source.time_zone);
+  append_member(&json, "replay_status", source.replay_status);
+  append_member(&json, "replay_function", source.replay_function);
   if (statuses != nullptr) appendStringInfo(&json, ", \"statuses\": %s", statuses);
   appendStringInfoChar(&json, '}');
   return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
@@ -360,6 +377,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
   }
   map_time_zone(&registration);
   const char *statuses = map_statuses(&registration);
+  map_replay(&registration);
 
   MemoryContext spi = MemoryContextSwitchTo(caller);
   const Datum mapping = resolved_mapping(source, statuses);

@@ -35,13 +35,18 @@ class Arguments {
 
   // Runs a statement with them, between SPI_connect and SPI_finish, on what is committed by now. Raises what it raises,
   // and an internal error where it is not of the expected kind. Gives the number of rows.
-  std::uint64_t run(const char *statement, int expected) {
-    const int code = SPI_execute_with_args(statement, count_, types_, values_, nulls_, false, 0);
+  std::uint64_t run(const char *statement, int expected) { return execute(statement, expected, false); }
+
+  // The same for a SELECT by the caller's snapshot.
+  std::uint64_t read(const char *statement) { return execute(statement, SPI_OK_SELECT, true); }
+
+ private:
+  std::uint64_t execute(const char *statement, int expected, bool read_only) {
+    const int code = SPI_execute_with_args(statement, count_, types_, values_, nulls_, read_only, 0);
     if (code != expected) elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(code), statement);
     return SPI_processed;
   }
 
- private:
   static constexpr int kMost = 40;
   Oid types_[kMost];
   Datum values_[kMost];
@@ -73,6 +78,16 @@ class Columns {
     bool null = false;
     const Datum value = next(&null);
     return null ? std::nullopt : std::optional<double>(DatumGetFloat8(value));
+  }
+  std::optional<bool> boolean_or_null() {
+    bool null = false;
+    const Datum value = next(&null);
+    return null ? std::nullopt : std::optional<bool>(DatumGetBool(value));
+  }
+  std::optional<int> integer_or_null() {
+    bool null = false;
+    const Datum value = next(&null);
+    return null ? std::nullopt : std::optional<int>(DatumGetInt32(value));
   }
   std::optional<Timestamp> time_or_null() {
     bool null = false;

@@ -54,7 +54,9 @@ std::string summary_text(const std::vector<Row> &rows, const Window &of = window
   const auto endpoints = top_failing(flat, {GroupBy::kEndpoint, RankBy::kFailures, kRowsOfSummary, 1}, poll, heap());
   const auto tenants = top_failing(flat, {GroupBy::kTenant, RankBy::kFailures, kRowsOfSummary, 1}, poll, heap());
   ByteWriter out(heap());
-  write_summary_json({of, read_slots(flat, poll, heap()).front(), &endpoints, &tenants}, out);
+  const Tally all = read_slots(flat, poll, heap()).front();
+  const ReplayFigures replays = {all[Counter::kRetried], all[Counter::kRetriedDelivered], false};
+  write_summary_json({of, all, replays, &endpoints, &tenants}, out);
   return std::string(out.written());
 }
 
@@ -170,7 +172,8 @@ TEST(SummaryJson, ExactKeys) {
             (Keys{"transient_endpoint_down", "permanent_4xx", "rate_limited", "unknown", "unclassified"}));
   EXPECT_EQ(keys_of(report["delivery_stats"]),
             (Keys{"total", "delivered", "failed", "pending", "dead_letter", "success_rate"}));
-  EXPECT_EQ(keys_of(report["replay_stats"]), (Keys{"total_replayed", "replay_successes", "replay_success_rate"}));
+  EXPECT_EQ(keys_of(report["replay_stats"]),
+            (Keys{"total_replayed", "replay_successes", "replay_success_rate", "counted_from"}));
   EXPECT_EQ(keys_of(report["triage_accuracy"]), (Keys{"transient_retry_success_rate", "note"}));
   EXPECT_EQ(keys_of(report["time_range"]), (Keys{"hours", "start", "end"}));
   EXPECT_EQ(keys_of(report["retry_stats"]), (Keys{"first_attempt_success_rate", "mean_attempts"}));
@@ -196,6 +199,7 @@ TEST(SummaryJson, Types) {
     expect_count(report["replay_stats"]["total_replayed"]);
     expect_count(report["replay_stats"]["replay_successes"]);
     expect_rate(report["replay_stats"]["replay_success_rate"]);
+    EXPECT_EQ(report["replay_stats"]["counted_from"], "attempts");
     expect_rate(report["triage_accuracy"]["transient_retry_success_rate"]);
     EXPECT_EQ(report["triage_accuracy"]["note"], "Measures how often 'transient' failures succeed on retry");
     expect_count(report["time_range"]["hours"]);
@@ -221,7 +225,8 @@ TEST(SummaryJson, OfEveryKind) {
       {"transient_endpoint_down": 2, "permanent_4xx": 1, "rate_limited": 1, "unknown": 2, "unclassified": 3},
     "delivery_stats":
       {"total": 9, "delivered": 3, "failed": 2, "pending": 2, "dead_letter": 1, "success_rate": 33.3},
-    "replay_stats": {"total_replayed": 4, "replay_successes": 1, "replay_success_rate": 25.0},
+    "replay_stats":
+      {"total_replayed": 4, "replay_successes": 1, "replay_success_rate": 25.0, "counted_from": "attempts"},
     "triage_accuracy": {
       "transient_retry_success_rate": 50.0, "note": "Measures how often 'transient' failures succeed on retry"
     },
@@ -240,7 +245,7 @@ TEST(SummaryJson, OfNothing) {
     "triage_distribution":
       {"transient_endpoint_down": 0, "permanent_4xx": 0, "rate_limited": 0, "unknown": 0, "unclassified": 0},
     "delivery_stats": {"total": 0, "delivered": 0, "failed": 0, "pending": 0, "dead_letter": 0, "success_rate": 0.0},
-    "replay_stats": {"total_replayed": 0, "replay_successes": 0, "replay_success_rate": 0.0},
+    "replay_stats": {"total_replayed": 0, "replay_successes": 0, "replay_success_rate": 0.0, "counted_from": "attempts"},
     "triage_accuracy": {
       "transient_retry_success_rate": 0.0, "note": "Measures how often 'transient' failures succeed on retry"
     },
@@ -310,7 +315,7 @@ TEST(SummaryJson, LargeCountsAreWhole) {
   all.counts[static_cast<std::size_t>(Counter::kPendingSeconds)] = std::uint64_t{1} << 33;
   const std::pmr::vector<FailingGroup> none(heap());
   ByteWriter out(heap());
-  write_summary_json({window(), all, &none, &none}, out);
+  write_summary_json({window(), all, {0, 0, false}, &none, &none}, out);
   const std::string text(out.written());
   EXPECT_TRUE(contains(text, R"("total":9007199254740992)")) << text;
   EXPECT_TRUE(contains(text, R"("delivered":9007199254740991)")) << text;

@@ -1,0 +1,121 @@
+// The deliveries themselves, a page at a time.
+#include "arguments.hpp"
+#include "delivery_filter.hpp"
+#include "guard.hpp"
+#include "scan.hpp"
+#include "window.hpp"
+
+namespace insights::pg {
+
+namespace {
+
+constexpr int kMostListed = 1000;
+
+// Where the page before ended; what comes after it is older.
+struct Cursor {
+  Timestamp time;
+  const char *id;
+};
+
+// Behind everything for NULL: the first page.
+Cursor cursor_arguments(FunctionCallInfo fcinfo, int time, int id) {
+  if (PG_ARGISNULL(time) != PG_ARGISNULL(id)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a page ends at a time and an id"),
+                    errhint("Give created_at and delivery_id of its last row, or none for the first page.")));
+  }
+  if (PG_ARGISNULL(time)) return {DT_NOEND, ""};
+  return {timestamp_argument(fcinfo, time, "before_time"), text_or_null(fcinfo, id)};
+}
+
+// The class of a status by its name, NULL where no map knows it.
+void append_status_class(StringInfo query, const Source &source) {
+  appendStringInfoString(query, ", CASE");
+  for (const StatusClass status :
+       {StatusClass::kDelivered, StatusClass::kFailed, StatusClass::kDeadLetter, StatusClass::kPending}) {
+    StatusSet one = {};
+    one[static_cast<std::size_t>(status)] = true;
+    appendStringInfoString(query, " WHEN ");
+    append_status_in(query, source, one);
+    appendStringInfo(query, " THEN '%s'", status_name(status));
+  }
+  appendStringInfoString(query, " END");
+}
+
+// The columns of the result but the first, in their order.
+void append_columns(StringInfo query, const ScanRequest &request) {
+  const Source &source = *request.source;
+  append_as(query, source.field(Field::kId), "text");
+  append_time(query, source, Field::kUpdatedAt);
+  append_as(query, source.field(Field::kTenantId), "text");
+  append_as(query, source.field(Field::kEndpoint), "text");
+  append_as(query, source.field(Field::kEventType), "text");
+  append_as(query, source.field(Field::kStatus), "text");
+  append_status_class(query, source);
+  append_label(query, request);
+  append_as(query, source.field(Field::kTriageScore), "int4");
+  append_as(query, source.field(Field::kAttempts), "int4");
+  append_as(query, source.field(Field::kMaxAttempts), "int4");
+  append_time(query, source, Field::kNextRetryAt);
+  append_as(query, source.field(Field::kHttpStatus), "int4");
+  append_as(query, source.field(Field::kError), "text");
+}
+
+// $3 and $4 are the exact bounds, since those on the raw column may be wider; $5 and $6 the cursor, $7 how many. The
+// source's expressions stand in a query of their own, where no other name is in their way.
+char *page_query(const ScanRequest &request) {
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfoString(&query,
+                         "SELECT d.id, d.at, d.updated_at, d.tenant, d.endpoint, d.event_type, d.status, d.class, "
+                         "d.label, d.score, d.attempts, d.max_attempts, d.next_retry_at, d.http_status, d.error "
+                         "FROM (SELECT ");
+  append_created_at(&query, *request.source);
+  append_columns(&query, request);
+  append_deliveries(&query, request);
+  appendStringInfoString(
+      &query,
+      ") AS d (at, id, updated_at, tenant, endpoint, event_type, status, class, label, score, "
+      "attempts, max_attempts, next_retry_at, http_status, error) "
+      "WHERE d.id IS NOT NULL AND d.at > $3 AND d.at <= $4 AND (d.at, d.id COLLATE \"C\") < ($5, $6)");
+  if (request.filter->labels) {
+    appendStringInfoString(&query, " AND ");
+    append_label_in(&query, "d.label", *request.filter->labels);
+  }
+  appendStringInfoString(&query, " ORDER BY d.at DESC, d.id COLLATE \"C\" DESC LIMIT $7");
+  return query.data;
+}
+
+}  // namespace
+
+}  // namespace insights::pg
+
+using namespace insights;
+using namespace insights::pg;
+
+// delivery_search(filter, max_rows, before_time, before_id, source, as_of) -> setof (delivery_id, created_at, ...)
+ANOMALY_INSIGHTS_FUNCTION(ai_delivery_search) {
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  if (PG_ARGISNULL(0)) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("filter must not be NULL")));
+  const FilteredWindow window = read_filter(&PG_GETARG_JSONB_P(0)->root, timestamp_argument(fcinfo, 5, "as_of"));
+  const int max_rows = int_argument(fcinfo, 1, "max_rows", 1, kMostListed);
+  const Cursor cursor = cursor_arguments(fcinfo, 2, 3);
+  ScanRequest request = {};
+  request.schema = extension_schema(fcinfo);
+  request.source = source_argument(fcinfo, 4);
+  request.after = window.after;
+  request.until = Min(window.until, cursor.time);
+  request.labels = true;
+  request.filter = &window.filter;
+  require_id(request.source);
+  const QueryParameters parameters = {
+      5,
+      {TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID},
+      {TimestampTzGetDatum(request.after), TimestampTzGetDatum(request.until), TimestampTzGetDatum(cursor.time),
+       CStringGetTextDatum(cursor.id), Int64GetDatum(max_rows)}};
+  InitMaterializedSRF(fcinfo, 0);
+  SPI_connect();
+  run_query(request, page_query, parameters);
+  for (uint64 i = 0; i < SPI_processed; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+  SPI_finish();
+  return static_cast<Datum>(0);
+}

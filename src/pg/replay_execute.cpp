@@ -1,0 +1,347 @@
+// replay_execute: puts failed deliveries back in line and records who did it, both or neither.
+#include <algorithm>
+
+#include "arguments.hpp"
+#include "audit.hpp"
+#include "delivery_filter.hpp"
+#include "guard.hpp"
+#include "incident_store.hpp"
+#include "replay_advice.hpp"
+#include "replay_record.hpp"
+#include "requeue.hpp"
+#include "role.hpp"
+#include "source_expression.hpp"
+#include "statement.hpp"
+
+extern "C" {
+#include "access/xact.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+constexpr int kMostIds = 10000;
+constexpr int kLongestKey = 200;
+
+// What becomes of a delivery.
+enum class Outcome { kWanted, kReplayed, kNotFound, kNotFailed, kHeld, kLocked, kRefused };
+constexpr const char *kOutcomes[] = {"", "replayed", "not_found", "not_failed", "held", "locked", "refused"};
+
+// A delivery that somebody wants to replay. Its texts lie in SPI's memory.
+struct Delivery {
+  Text id;  // as the table has it, where it does
+  Text tenant, endpoint, status;
+  std::optional<int> attempts;
+  Outcome outcome;
+  std::int64_t audit_id;
+  Text detail;
+};
+
+// In the order of their ids' bytes, each once.
+struct Deliveries {
+  Delivery *list;
+  int count;
+
+  Delivery *begin() const { return list; }
+  Delivery *end() const { return list + count; }
+  Delivery *find(Text id) const {
+    Delivery *found =
+        std::lower_bound(begin(), end(), id, [](const Delivery &a, Text b) { return compare(a.id, b) < 0; });
+    return found != end() && compare(found->id, id) == 0 ? found : nullptr;
+  }
+};
+
+const char *ids_argument(FunctionCallInfo fcinfo, int number) {
+  if (PG_ARGISNULL(number)) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("ids must not be NULL")));
+  ArrayType *ids = PG_GETARG_ARRAYTYPE_P(number);
+  const int count = ArrayGetNItems(ARR_NDIM(ids), ARR_DIMS(ids));
+  if (ARR_NDIM(ids) > 1 || array_contains_nulls(ids)) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("ids must be a plain list%s", array_contains_nulls(ids) ? " without NULL" : ""),
+                    errhint("For instance ARRAY['17', '18'].")));
+  }
+  if (count > kMostIds) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%d ids are too many for one replay", count),
+                    errhint("Replay at most %d at a time, each time with a key of its own.", kMostIds)));
+  }
+  return array_text(ids);
+}
+
+const char *key_argument(FunctionCallInfo fcinfo, int number) {
+  const char *key = text_or_null(fcinfo, number);
+  if (key != nullptr && *key != '\0' && std::strlen(key) <= kLongestKey) return key;
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("idempotency_key must be a text of 1 to %d bytes", kLongestKey),
+                  errhint("Give each replay a key of its own, such as a random UUID; the same key again gives the same "
+                          "answer and replays nothing.")));
+}
+
+bool flag_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  if (PG_ARGISNULL(number))
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
+  return PG_GETARG_BOOL(number);
+}
+
+// Each wanted id, as the type of the source's id writes it, with what is there.
+char *deliveries_query(const Source &source, const char *ids) {
+  StringInfoData query;
+  initStringInfo(&query);
+  const char *type =
+      format_type_extended(expression_type(&source, source.field(Field::kId)), -1, FORMAT_TYPE_FORCE_QUALIFY);
+  appendStringInfo(
+      &query,
+      "SELECT DISTINCT ON (key) coalesce(d.id, w.id::text) COLLATE \"C\" AS key, d.id IS NOT NULL, d.failed, d.tenant, "
+      "d.endpoint, d.status, d.attempts FROM unnest(%s::%s[]) AS w (id) LEFT JOIN (SELECT (%s) AS key",
+      quote_literal_cstr(ids), type, source.field(Field::kId));
+  append_as(&query, source.field(Field::kId), "text");
+  appendStringInfoString(&query, ", ");
+  append_status_in(&query, source, kFailedStatuses);
+  append_as(&query, source.field(Field::kTenantId), "text");
+  append_as(&query, source.field(Field::kEndpoint), "text");
+  append_as(&query, source.field(Field::kStatus), "text");
+  append_as(&query, source.field(Field::kAttempts), "int4");
+  appendStringInfo(&query, " FROM %s WHERE ", source.relation);
+  append_id_in(&query, source, ids);
+  if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
+  appendStringInfoString(&query,
+                         ") AS d (key, id, failed, tenant, endpoint, status, attempts) ON d.key = w.id "
+                         "ORDER BY key, d.failed DESC NULLS LAST");
+  return query.data;
+}
+
+Text status_detail(Text status) {
+  if (is_null(status)) return "it has no status";
+  return psprintf("its status is \"%.*s\"", static_cast<int>(status.size()), status.data());
+}
+
+Delivery read_delivery(std::uint64_t row) {
+  Columns columns(row);
+  Delivery delivery = {};
+  delivery.id = columns.text();
+  const bool found = columns.boolean();
+  const bool failed = columns.boolean_or_null().value_or(false);
+  delivery.tenant = columns.text();
+  delivery.endpoint = columns.text();
+  delivery.status = columns.text();
+  delivery.attempts = columns.integer_or_null();
+  if (!found) {
+    delivery.outcome = Outcome::kNotFound;
+    delivery.detail = "there is none of this id, or none that you may see";
+  } else if (!failed) {
+    delivery.outcome = Outcome::kNotFailed;
+    delivery.detail = status_detail(delivery.status);
+  }
+  return delivery;
+}
+
+// What is known of the ids, by the caller's rights.
+Deliveries find_deliveries(const Source &source, const char *ids) {
+  if (SPI_execute(deliveries_query(source, ids), false, 0) != SPI_OK_SELECT)
+    elog(ERROR, "the deliveries could not be read");
+  Deliveries deliveries = {};
+  deliveries.list = static_cast<Delivery *>(palloc(sizeof(Delivery) * (SPI_processed + 1)));
+  deliveries.count = static_cast<int>(SPI_processed);
+  for (int i = 0; i < deliveries.count; ++i) deliveries.list[i] = read_delivery(static_cast<std::uint64_t>(i));
+  return deliveries;
+}
+
+// Keeps back those whose endpoint is failing now.
+void hold(Oid schema, const Source &source, const Deliveries &deliveries) {
+  Window window;
+  window.hours = 1;
+  window.as_of = GetCurrentTransactionStartTimestamp();
+  const ReplayAdvice *advice = find_advice(schema, window, &source, nullptr);
+  ContextMemory *memory = current_memory();
+  guarded([&] {
+    for (Delivery &delivery : deliveries) {
+      const bool held = advice->find_held(delivery.tenant, delivery.endpoint) != nullptr;
+      if (delivery.outcome != Outcome::kWanted || !held) continue;
+      delivery.outcome = Outcome::kHeld;
+      delivery.detail = replay_reason(*advice, delivery.tenant, delivery.endpoint, std::nullopt, memory);
+    }
+  });
+}
+
+// The ids of those with this outcome as the text of an array; null for none.
+const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
+  ArrayBuildState *ids = nullptr;
+  for (const Delivery &delivery : deliveries) {
+    if (delivery.outcome != outcome) continue;
+    const Datum id =
+        PointerGetDatum(cstring_to_text_with_len(delivery.id.data(), static_cast<int>(delivery.id.size())));
+    ids = accumArrayResult(ids, id, false, TEXTOID, CurrentMemoryContext);
+  }
+  return ids == nullptr ? nullptr : array_text(DatumGetArrayTypeP(makeArrayResult(ids, CurrentMemoryContext)));
+}
+
+// Gives the outcome to those whose ids are in the first column of SPI_tuptable.
+void mark(const Deliveries &deliveries, std::uint64_t rows, Outcome outcome) {
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    const Text id = Columns(i).text();
+    Delivery *delivery = is_null(id) ? nullptr : deliveries.find(id);
+    if (delivery == nullptr || delivery->outcome != Outcome::kWanted) {
+      ereport(ERROR, (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
+                      errmsg("\"%.*s\" was put back in line, which nobody asked for", static_cast<int>(id.size()),
+                             is_null(id) ? "" : id.data()),
+                      errhint("\"replay_function\" must return ids that it was given, each once.")));
+    }
+    delivery->outcome = outcome;
+  }
+}
+
+// Why those that are still wanted were not put back.
+void explain_rest(const Source &source, const Deliveries &deliveries) {
+  const char *rest = ids_with(deliveries, Outcome::kWanted);
+  if (rest == nullptr) return;
+  const Deliveries now = find_deliveries(source, rest);
+  for (Delivery &delivery : deliveries) {
+    if (delivery.outcome != Outcome::kWanted) continue;
+    const Delivery *found = now.find(delivery.id);
+    if (found != nullptr && found->outcome != Outcome::kWanted) {
+      delivery.outcome = found->outcome;
+      delivery.detail = found->detail;
+    } else if (source.replay_function != nullptr || found == nullptr) {
+      delivery.outcome = Outcome::kRefused;
+      delivery.detail = "the source's function did not put it back in line";
+    } else {
+      delivery.outcome = Outcome::kLocked;
+      delivery.detail = "another transaction has it, or a trigger or a policy kept it";
+    }
+  }
+}
+
+void add_context(void *argument) {
+  errcontext("replay of delivery source \"%s\"", static_cast<Source *>(argument)->name);
+}
+
+// Puts those that are wanted back in line. The statement and what it sets off run in the caller's own settings.
+void put_back(const Source &source, const Deliveries &deliveries, int *pinned) {
+  const char *wanted = ids_with(deliveries, Outcome::kWanted);
+  if (wanted == nullptr) return;
+  AtEOXact_GUC(true, *pinned);
+  const std::uint64_t rows = requeue(source, wanted);
+  *pinned = pin_settings("pg_catalog, pg_temp");
+  mark(deliveries, rows, Outcome::kReplayed);
+  explain_rest(source, deliveries);
+}
+
+void append_member(StringInfo json, const char *key, Text value) {
+  appendStringInfo(json, "%s\"%s\": ", json->len > 1 ? ", " : "", key);
+  is_null(value) ? appendStringInfoString(json, "null")
+                 : escape_json(json, pnstrdup(value.data(), static_cast<Size>(value.size())));
+}
+
+Jsonb *jsonb_of(const StringInfoData &json) {
+  return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
+// What the audit keeps of a replay.
+Jsonb *audit_metadata(const Delivery &delivery, const ReplayRequest &request) {
+  StringInfoData json;
+  initStringInfo(&json);
+  appendStringInfoChar(&json, '{');
+  append_member(&json, "status_before", delivery.status);
+  append_member(&json, "tenant_id", delivery.tenant);
+  append_member(&json, "endpoint", delivery.endpoint);
+  append_member(&json, "source", request.source);
+  append_member(&json, "idempotency_key", request.key);
+  if (delivery.attempts) appendStringInfo(&json, ", \"attempts_before\": %d", *delivery.attempts);
+  appendStringInfo(&json, ", \"force\": %s}", request.force ? "true" : "false");
+  return jsonb_of(json);
+}
+
+// A row of the audit for each that was replayed.
+void record(Oid schema, const Deliveries &deliveries, const ReplayRequest &request, const AuditSource &from) {
+  auto *entries = static_cast<AuditEntry *>(palloc(sizeof(AuditEntry) * static_cast<Size>(deliveries.count + 1)));
+  const Text action = deliveries.count == 1 ? "delivery.replay" : "delivery.bulk_replay";
+  int count = 0;
+  for (const Delivery &delivery : deliveries) {
+    if (delivery.outcome != Outcome::kReplayed) continue;
+    entries[count++] = {action, delivery.id, audit_metadata(delivery, request)};
+  }
+  if (count == 0) return;
+  std::int64_t id = record_audit(schema, entries, count, from);
+  for (Delivery &delivery : deliveries) {
+    if (delivery.outcome == Outcome::kReplayed) delivery.audit_id = id++;
+  }
+}
+
+Datum results_of(const Deliveries &deliveries) {
+  StringInfoData json;
+  initStringInfo(&json);
+  appendStringInfoChar(&json, '[');
+  for (const Delivery &delivery : deliveries) {
+    StringInfoData member;
+    initStringInfo(&member);
+    appendStringInfoChar(&member, '{');
+    append_member(&member, "delivery_id", delivery.id);
+    append_member(&member, "outcome", kOutcomes[static_cast<int>(delivery.outcome)]);
+    append_member(&member, "detail", delivery.detail);
+    if (delivery.outcome == Outcome::kReplayed)
+      appendStringInfo(&member, ", \"audit_id\": " INT64_FORMAT, delivery.audit_id);
+    appendStringInfo(&json, "%s%s}", json.len > 1 ? ", " : "", member.data);
+    pfree(member.data);
+  }
+  appendStringInfoChar(&json, ']');
+  return JsonbPGetDatum(jsonb_of(json));
+}
+
+// Does what was asked for, under a key that nobody has used. The audit comes last, so that its lock is held for no
+// longer than its insert and the commit take.
+void execute(Oid schema, const Source &source, const ReplayRequest &request, const AuditSource &from, int *pinned) {
+  ErrorContextCallback context = {error_context_stack, add_context, const_cast<Source *>(&source)};
+  error_context_stack = &context;
+  const Deliveries deliveries = find_deliveries(source, request.ids);
+  if (!request.force) hold(schema, source, deliveries);
+  put_back(source, deliveries, pinned);
+  error_context_stack = context.previous;
+  const Identity caller = become(owner_of(sources_table(schema)));
+  record(schema, deliveries, request, from);
+  store_replay(schema, request, results_of(deliveries));
+  become(caller);
+}
+
+bool claim(Oid schema, const ReplayRequest &request) {
+  const Identity caller = become(owner_of(sources_table(schema)));
+  const bool claimed = claim_replay(schema, request);
+  become(caller);
+  return claimed;
+}
+
+void put_results(ReturnSetInfo *result, Oid schema, const ReplayRequest &request) {
+  const Identity caller = become(owner_of(sources_table(schema)));
+  load_replay(schema, request);
+  become(caller);
+  for (uint64 i = 0; i < SPI_processed; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+}
+
+}  // namespace
+
+}  // namespace insights::pg
+
+using namespace insights;
+using namespace insights::pg;
+
+// replay_execute(ids, idempotency_key, force, source, source_ip) -> setof (delivery_id, outcome, audit_id, detail)
+ANOMALY_INSIGHTS_FUNCTION(ai_replay_execute) {
+  require_fresh_snapshots("replay_execute");
+  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+  const Oid schema = extension_schema(fcinfo);
+  const Source *source = source_argument(fcinfo, 3);
+  require_id(source);
+  require_source_relation(source);
+  const ReplayRequest request = {key_argument(fcinfo, 1), source->name, ids_argument(fcinfo, 0),
+                                 flag_argument(fcinfo, 2, "force")};
+  const AuditSource from = {PG_ARGISNULL(4) ? static_cast<Datum>(0) : PG_GETARG_DATUM(4), PG_ARGISNULL(4)};
+  InitMaterializedSRF(fcinfo, 0);
+  SPI_connect();
+  int pinned = pin_settings("pg_catalog, pg_temp");
+  if (claim(schema, request)) execute(schema, *source, request, from, &pinned);
+  put_results(result, schema, request);
+  AtEOXact_GUC(true, pinned);
+  SPI_finish();
+  return static_cast<Datum>(0);
+}

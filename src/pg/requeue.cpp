@@ -1,0 +1,185 @@
+#include "requeue.hpp"
+
+#include "query.hpp"
+#include "source_expression.hpp"
+
+extern "C" {
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "parser/parse_func.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/varlena.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+StatusClass class_of(const Source &source, Text raw) {
+  if (source.statuses.count == 0) return usual_status(raw);
+  for (int i = 0; i < source.statuses.count; ++i) {
+    if (source.statuses.entries[i].raw == raw) return source.statuses.entries[i].status;
+  }
+  return StatusClass::kUnmapped;
+}
+
+[[noreturn]] void cannot_replay(const Source &source, const char *why, const char *hint) {
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("deliveries of source \"%s\" cannot be put back in line: %s", source.name, why),
+                  errhint("%s", hint)));
+  pg_unreachable();
+}
+
+// The raw status to set: what the mapping says, else "pending" where it means that, else the only one that does.
+const char *pending_status(const Source &source) {
+  if (source.replay_status != nullptr) return source.replay_status;
+  if (class_of(source, "pending") == StatusClass::kPending) return "pending";
+  const char *only = nullptr;
+  for (int i = 0; i < source.statuses.count; ++i) {
+    const RawStatus &entry = source.statuses.entries[i];
+    if (entry.status != StatusClass::kPending) continue;
+    if (only != nullptr) {
+      cannot_replay(source, "several statuses mean pending", "Say which to set: \"replay_status\" in the mapping.");
+    }
+    only = pnstrdup(entry.raw.data(), static_cast<Size>(entry.raw.size()));
+  }
+  if (only == nullptr) {
+    cannot_replay(source, "no status means pending",
+                  "Map one, or register a function that does it: \"replay_function\" in the mapping.");
+  }
+  return only;
+}
+
+// Whether the expression is no more than a column that an UPDATE may set.
+bool is_settable(Relation relation, const char *expression) {
+  const TupleDesc descriptor = RelationGetDescr(relation);
+  for (int i = 0; i < descriptor->natts; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+    if (attribute->attisdropped || std::strcmp(quote_identifier(NameStr(attribute->attname)), expression) != 0)
+      continue;
+    return attribute->attgenerated == '\0' && attribute->attidentity != ATTRIBUTE_IDENTITY_ALWAYS;
+  }
+  return false;
+}
+
+void require_settable(const Source &source, Relation relation, Field field) {
+  if (is_settable(relation, source.field(field))) return;
+  cannot_replay(source,
+                psprintf("%s is %s, which is no column that could be set", field_name(field), source.field(field)),
+                "Register a function that does it: \"replay_function\" in the mapping.");
+}
+
+void append_now(StringInfo query, const Source &source, Field field) {
+  const bool local = source.time_zone != nullptr && expression_type(&source, source.field(field)) == TIMESTAMPOID;
+  appendStringInfo(query, ", %s = pg_catalog.now()", source.field(field));
+  if (local) appendStringInfo(query, " AT TIME ZONE %s", quote_literal_cstr(source.time_zone));
+}
+
+// status pending, attempts 0, next retry now; and updated_at, for whoever follows changes by it.
+void append_assignments(StringInfo query, const Source &source, Relation relation) {
+  require_settable(source, relation, Field::kStatus);
+  appendStringInfo(query, "%s = %s", source.field(Field::kStatus), quote_literal_cstr(pending_status(source)));
+  if (source.field(Field::kAttempts) != nullptr) {
+    require_settable(source, relation, Field::kAttempts);
+    appendStringInfo(query, ", %s = 0", source.field(Field::kAttempts));
+  }
+  if (source.field(Field::kNextRetryAt) != nullptr) {
+    require_settable(source, relation, Field::kNextRetryAt);
+    append_now(query, source, Field::kNextRetryAt);
+  }
+  const char *updated_at = source.field(Field::kUpdatedAt);
+  if (updated_at != nullptr && is_settable(relation, updated_at)) append_now(query, source, Field::kUpdatedAt);
+}
+
+void append_failed_of(StringInfo query, const Source &source, const char *ids) {
+  appendStringInfoString(query, " WHERE ");
+  append_id_in(query, source, ids);
+  appendStringInfoString(query, " AND ");
+  append_status_in(query, source, kFailedStatuses);
+  if (source.filter != nullptr) appendStringInfo(query, " AND (%s)", source.filter);
+}
+
+// Locks what is failed now, and gives the ids as the text of an array; null for none. Waits for nobody.
+const char *lock_failed(const Source &source, const char *ids) {
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfo(&query,
+                   "SELECT pg_catalog.array_agg(id)::pg_catalog.text FROM (SELECT (%s)::pg_catalog.text AS id FROM %s",
+                   source.field(Field::kId), source.relation);
+  append_failed_of(&query, source, ids);
+  appendStringInfoString(&query, " FOR UPDATE SKIP LOCKED) locked");
+  if (SPI_execute(query.data, false, 0) != SPI_OK_SELECT) elog(ERROR, "the deliveries could not be locked");
+  return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+std::uint64_t update_failed(const Source &source, const char *ids) {
+  const char *locked = lock_failed(source, ids);
+  if (locked == nullptr) return 0;
+  Relation relation = relation_open(require_source_relation(&source), AccessShareLock);
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfo(&query, "UPDATE %s SET ", source.relation);
+  append_assignments(&query, source, relation);
+  relation_close(relation, NoLock);
+  append_failed_of(&query, source, locked);
+  appendStringInfo(&query, " RETURNING (%s)::pg_catalog.text", source.field(Field::kId));
+  if (SPI_execute(query.data, false, 0) != SPI_OK_UPDATE_RETURNING) elog(ERROR, "the deliveries could not be updated");
+  return SPI_processed;
+}
+
+Oid find_function(List *names) {
+  Oid types[] = {TEXTARRAYOID};
+  const Oid function = LookupFuncName(names, lengthof(types), types, true);
+  if (!OidIsValid(function)) {
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_FUNCTION), errmsg("function %s(text[]) does not exist", NameListToString(names)),
+             errhint("\"replay_function\" of a mapping takes the ids and returns those that it put back in "
+                     "line, as SETOF text or text[].")));
+  }
+  return function;
+}
+
+bool returns_array(Oid function, List *names) {
+  const Oid type = get_func_rettype(function);
+  const bool set = get_func_retset(function);
+  if ((set && type == TEXTOID) || (!set && type == TEXTARRAYOID)) return !set;
+  ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+                  errmsg("function %s(text[]) returns %s%s", NameListToString(names), set ? "SETOF " : "",
+                         format_type_be(type)),
+                  errhint("It must return the ids that it put back in line, as SETOF text or text[].")));
+}
+
+std::uint64_t call_function(const Source &source, const char *ids) {
+  List *names = textToQualifiedNameList(cstring_to_text(source.replay_function));
+  const bool array = returns_array(find_function(names), names);
+  const char *format =
+      array ? "SELECT pg_catalog.unnest(%s(%s::pg_catalog.text[]))" : "SELECT %s(%s::pg_catalog.text[])";
+  const char *query = psprintf(format, source.replay_function, quote_literal_cstr(ids));
+  if (SPI_execute(query, false, 0) != SPI_OK_SELECT) elog(ERROR, "the replay function could not be called");
+  return SPI_processed;
+}
+
+}  // namespace
+
+void check_replay_status(const Source &source) {
+  if (class_of(source, source.replay_status) == StatusClass::kPending) return;
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("replay_status \"%s\" does not mean pending", source.replay_status),
+                  errhint("Give a status that \"statuses\" maps to \"pending\", or one of the usual words for it.")));
+}
+
+char *qualified_replay_function(const char *name) {
+  List *names = textToQualifiedNameList(cstring_to_text(name));
+  const Oid function = find_function(names);
+  returns_array(function, names);
+  return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function));
+}
+
+std::uint64_t requeue(const Source &source, const char *ids) {
+  return source.replay_function != nullptr ? call_function(source, ids) : update_failed(source, ids);
+}
+
+}  // namespace insights::pg
