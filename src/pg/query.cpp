@@ -24,8 +24,8 @@ Oid operator_namespace(Oid operator_oid) {
   return schema;
 }
 
-// The expression and the equality of its type's own operator class, which no search_path chooses. Gives the type.
-Oid append_equals(StringInfo query, const Source &source, const char *what, const char *expression) {
+// How an expression is compared: by the equality of its type's own operator class, which no search_path chooses.
+KeyComparison compared(const Source &source, const char *what, const char *expression) {
   Oid collation = InvalidOid;
   const Oid type = expression_type(&source, expression, &collation);
   const Oid equality = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
@@ -36,18 +36,19 @@ Oid append_equals(StringInfo query, const Source &source, const char *what, cons
   }
   // Texts of two collations that are put together have none by which they could be compared.
   const char *by_bytes = type_is_collatable(type) && !OidIsValid(collation) ? " COLLATE \"C\"" : "";
-  appendStringInfo(query, "(%s)%s OPERATOR(%s.%s) ", expression, by_bytes,
-                   quote_identifier(get_namespace_name(operator_namespace(equality))), get_opname(equality));
-  return type;
+  // With "type modifier given", since a plain "character" is character(1).
+  return {psprintf("(%s)%s", expression, by_bytes),
+          psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(operator_namespace(equality))),
+                   get_opname(equality)),
+          format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY | FORMAT_TYPE_TYPEMOD_GIVEN)};
 }
 
 // AND the expression is the value. The literal takes the type of what it is compared with, be it uuid or integer, and
 // so finds an index on it.
 void append_equality(StringInfo query, const Source &source, const char *what, const char *expression,
                      const char *value) {
-  appendStringInfoString(query, " AND ");
-  append_equals(query, source, what, expression);
-  appendStringInfoString(query, quote_literal_cstr(value));
+  const KeyComparison of = compared(source, what, expression);
+  appendStringInfo(query, " AND %s %s %s", of.operand, of.equals, quote_literal_cstr(value));
 }
 
 void append_tenant(StringInfo query, const ScanRequest &request) {
@@ -152,10 +153,11 @@ void append_label_in(StringInfo query, const char *label, const LabelSet &labels
   appendStringInfo(query, "]::text[]) ELSE %s END", wanted(LabelClass::kOther) ? "true" : "false");
 }
 
+KeyComparison id_comparison(const Source &source) { return compared(source, "id", source.field(Field::kId)); }
+
 void append_id_in(StringInfo query, const Source &source, const char *ids) {
-  const Oid type = append_equals(query, source, "id", source.field(Field::kId));
-  appendStringInfo(query, "ANY (%s::%s[])", quote_literal_cstr(ids),
-                   format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY));
+  const KeyComparison id = id_comparison(source);
+  appendStringInfo(query, "%s %s ANY (%s::%s[])", id.operand, id.equals, quote_literal_cstr(ids), id.type);
 }
 
 void append_label(StringInfo query, const ScanRequest &request) {

@@ -46,6 +46,12 @@ struct ScanRequest {
 // SPI_connect and SPI_finish.
 Oid expression_type(const Source *source, const char *expression, Oid *collation = nullptr);
 
+// How the source's id is compared: its operand, the operator, and its type, all as SQL has them.
+struct KeyComparison {
+  const char *operand, *equals, *type;
+};
+KeyComparison id_comparison(const Source &source);
+
 // $1 and $2 are the bounds, $3 is the shape.
 char *rollup_query(const ScanRequest &request);
 

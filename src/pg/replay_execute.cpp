@@ -89,13 +89,12 @@ bool flag_argument(FunctionCallInfo fcinfo, int number, const char *name) {
 char *deliveries_query(const Source &source, const char *ids) {
   StringInfoData query;
   initStringInfo(&query);
-  const char *type =
-      format_type_extended(expression_type(&source, source.field(Field::kId)), -1, FORMAT_TYPE_FORCE_QUALIFY);
-  appendStringInfo(
-      &query,
-      "SELECT DISTINCT ON (key) coalesce(d.id, w.id::text) COLLATE \"C\" AS key, d.id IS NOT NULL, d.failed, d.tenant, "
-      "d.endpoint, d.status, d.attempts FROM unnest(%s::%s[]) AS w (id) LEFT JOIN (SELECT (%s) AS key",
-      quote_literal_cstr(ids), type, source.field(Field::kId));
+  const KeyComparison id = id_comparison(source);
+  appendStringInfo(&query,
+                   "SELECT DISTINCT ON (key) coalesce(d.id, w.id::text) COLLATE \"C\" AS key, d.id IS NOT NULL, "
+                   "d.failed, d.tenant, d.endpoint, d.status, d.attempts "
+                   "FROM unnest(%s::%s[]) AS w (id) LEFT JOIN (SELECT %s",
+                   quote_literal_cstr(ids), id.type, id.operand);
   append_as(&query, source.field(Field::kId), "text");
   appendStringInfoString(&query, ", ");
   append_status_in(&query, source, kFailedStatuses);
@@ -106,9 +105,10 @@ char *deliveries_query(const Source &source, const char *ids) {
   appendStringInfo(&query, " FROM %s WHERE ", source.relation);
   append_id_in(&query, source, ids);
   if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
-  appendStringInfoString(&query,
-                         ") AS d (key, id, failed, tenant, endpoint, status, attempts) ON d.key = w.id "
-                         "ORDER BY key, d.failed DESC NULLS LAST");
+  appendStringInfo(&query,
+                   ") AS d (key, id, failed, tenant, endpoint, status, attempts) ON d.key %s w.id "
+                   "ORDER BY key, d.failed DESC NULLS LAST",
+                   id.equals);
   return query.data;
 }
 
@@ -177,18 +177,18 @@ const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
   return ids == nullptr ? nullptr : array_text(DatumGetArrayTypeP(makeArrayResult(ids, CurrentMemoryContext)));
 }
 
-// Gives the outcome to those whose ids are in the first column of SPI_tuptable.
-void mark(const Deliveries &deliveries, std::uint64_t rows, Outcome outcome) {
+// Those whose ids are in the first column of SPI_tuptable were replayed. An id may be there twice.
+void mark_replayed(const Deliveries &deliveries, std::uint64_t rows) {
   for (std::uint64_t i = 0; i < rows; ++i) {
     const Text id = Columns(i).text();
     Delivery *delivery = is_null(id) ? nullptr : deliveries.find(id);
-    if (delivery == nullptr || delivery->outcome != Outcome::kWanted) {
+    if (delivery == nullptr || (delivery->outcome != Outcome::kWanted && delivery->outcome != Outcome::kReplayed)) {
       ereport(ERROR, (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
                       errmsg("\"%.*s\" was put back in line, which nobody asked for", static_cast<int>(id.size()),
                              is_null(id) ? "" : id.data()),
-                      errhint("\"replay_function\" must return ids that it was given, each once.")));
+                      errhint("\"replay_function\" must return ids that it was given.")));
     }
-    delivery->outcome = outcome;
+    delivery->outcome = Outcome::kReplayed;
   }
 }
 
@@ -221,10 +221,12 @@ void add_context(void *argument) {
 void put_back(const Source &source, const Deliveries &deliveries, int *pinned) {
   const char *wanted = ids_with(deliveries, Outcome::kWanted);
   if (wanted == nullptr) return;
-  AtEOXact_GUC(true, *pinned);
-  const std::uint64_t rows = requeue(source, wanted);
-  *pinned = pin_settings("pg_catalog, pg_temp");
-  mark(deliveries, rows, Outcome::kReplayed);
+  if (const char *statement = requeue_statement(source, wanted)) {
+    AtEOXact_GUC(true, *pinned);
+    if (SPI_execute(statement, false, 0) < 0) elog(ERROR, "the deliveries could not be put back in line");
+    *pinned = pin_settings("pg_catalog, pg_temp");
+    mark_replayed(deliveries, SPI_processed);
+  }
   explain_rest(source, deliveries);
 }
 

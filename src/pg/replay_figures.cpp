@@ -9,43 +9,46 @@ namespace insights::pg {
 
 namespace {
 
-// The ids that were replayed, as the text of an array; null for none. With the rights of the owner, since the caller
-// need have none on the audit: all he learns is how many of his own deliveries were. Somebody may have recorded what is
-// no id, or ids from before the source's table was changed: `pattern` is what the type of ids takes.
-const char *replayed_ids(Oid schema, const Window &window, const Source *source, const char *pattern) {
-  const Identity caller = become(owner_of(sources_table(schema)));
-  Arguments arguments;
-  arguments.time(window.start());
-  arguments.time(window.as_of);
-  arguments.text(source->name);
-  arguments.text(pattern);
-  arguments.read(
-      psprintf("SELECT array_agg(DISTINCT target_id)::text FROM %s.operator_audit WHERE created_at > $1 AND "
-               "created_at <= $2 AND action IN ('delivery.replay', 'delivery.bulk_replay') AND "
-               "metadata ->> 'source' = $3 AND target_id ~ $4",
-               quote_identifier(get_namespace_name(schema))));
-  become(caller);
-  return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-}
-
-// What the output of the type looks like; null where the type is none that is known to take all of that.
-const char *id_pattern(Oid type) {
+// Which recorded ids the type of ids takes for sure: somebody may have recorded what is no id, or ids from before the
+// source's table was changed. Null where nothing is known of the type.
+const char *takes_id(Oid type) {
+  constexpr const char *kInteger =
+      "CASE WHEN target_id ~ '^-?\\d{1,19}$' THEN target_id::numeric BETWEEN %s ELSE false END";
   switch (type) {
     case TEXTOID:
     case VARCHAROID:
-      return "";
+      return "true";
     case INT8OID:
-      return "^-?\\d{1,18}$";
+      return psprintf(kInteger, "-9223372036854775808 AND 9223372036854775807");
     case INT4OID:
-      return "^-?\\d{1,9}$";
+      return psprintf(kInteger, "-2147483648 AND 2147483647");
     case UUIDOID:
-      return "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
+      return "target_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'";
     default:
       return nullptr;
   }
 }
 
-// $3 and $4 are the exact bounds.
+// The ids that were replayed and that hold `condition`, an array of texts; 0 for none. With the rights of the
+// owner, since the caller need have none on the audit: all he learns is how many of his own deliveries were.
+Datum replayed_ids(Oid schema, const Window &window, const Source *source, const char *condition) {
+  const Identity caller = become(owner_of(sources_table(schema)));
+  Arguments arguments;
+  arguments.time(window.start());
+  arguments.time(window.as_of);
+  arguments.text(source->name);
+  arguments.read(
+      psprintf("SELECT array_agg(DISTINCT target_id) FROM %s.operator_audit WHERE created_at > $1 AND "
+               "created_at <= $2 AND action IN ('delivery.replay', 'delivery.bulk_replay') AND "
+               "metadata ->> 'source' = $3 AND target_id IS NOT NULL AND %s",
+               quote_identifier(get_namespace_name(schema)), condition));
+  become(caller);
+  bool none = false;
+  const Datum ids = Columns(0).next(&none);
+  return none ? static_cast<Datum>(0) : ids;
+}
+
+// $3 and $4 are the exact bounds, $5 the ids as their type writes them.
 char *count_query(const ScanRequest &request) {
   constexpr StatusSet kDelivered = {true};
   StringInfoData query;
@@ -54,8 +57,11 @@ char *count_query(const ScanRequest &request) {
   append_created_at(&query, *request.source);
   appendStringInfoString(&query, ", ");
   append_status_in(&query, *request.source, kDelivered);
+  append_as(&query, request.source->field(Field::kId), "text");
   append_deliveries(&query, request);
-  appendStringInfoString(&query, ") AS d (at, delivered) WHERE d.at > $3 AND d.at <= $4");
+  appendStringInfoString(&query,
+                         ") AS d (at, delivered, id) WHERE d.at > $3 AND d.at <= $4 AND "
+                         "d.id COLLATE \"C\" = ANY ($5)");
   return query.data;
 }
 
@@ -64,12 +70,12 @@ char *count_query(const ScanRequest &request) {
 ReplayFigures count_replays(Oid schema, const Window &window, const Source *source, const char *tenant,
                             const Tally &all) {
   const ReplayFigures retried = {all[Counter::kRetried], all[Counter::kRetriedDelivered], false};
-  const char *id = source->field(Field::kId);
-  const char *pattern = id == nullptr ? nullptr : id_pattern(expression_type(source, id));
-  if (pattern == nullptr) return retried;
+  if (source->field(Field::kId) == nullptr) return retried;
+  const char *condition = takes_id(expression_type(source, source->field(Field::kId)));
+  const Datum ids = replayed_ids(schema, window, source, condition != nullptr ? condition : "true");
+  if (ids == static_cast<Datum>(0)) return retried;
   DeliveryFilter filter = {};
-  filter.ids = replayed_ids(schema, window, source, pattern);
-  if (filter.ids == nullptr) return retried;
+  if (condition != nullptr) filter.ids = array_text(DatumGetArrayTypeP(ids));  // so that an index on it serves
   ScanRequest request = {};
   request.schema = schema;
   request.source = source;
@@ -77,9 +83,10 @@ ReplayFigures count_replays(Oid schema, const Window &window, const Source *sour
   request.until = window.as_of;
   request.tenant = tenant;
   request.filter = &filter;
-  run_query(
-      request, count_query,
-      {2, {TIMESTAMPTZOID, TIMESTAMPTZOID}, {TimestampTzGetDatum(request.after), TimestampTzGetDatum(request.until)}});
+  run_query(request, count_query,
+            {3,
+             {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID},
+             {TimestampTzGetDatum(request.after), TimestampTzGetDatum(request.until), ids}});
   Columns columns(0);
   const std::uint64_t replayed = columns.count();
   return {replayed, columns.count(), true};

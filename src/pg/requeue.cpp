@@ -9,8 +9,8 @@ extern "C" {
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "parser/parse_func.h"
-#include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 }
 
@@ -33,9 +33,18 @@ StatusClass class_of(const Source &source, Text raw) {
   pg_unreachable();
 }
 
+bool takes_pending(Oid type) {
+  return !type_is_enum(type) ||
+         SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum("pending"));
+}
+
 // The raw status to set: what the mapping says, else "pending" where it means that, else the only one that does.
 const char *pending_status(const Source &source) {
   if (source.replay_status != nullptr) return source.replay_status;
+  if (source.statuses.count == 0 && !takes_pending(expression_type(&source, source.field(Field::kStatus)))) {
+    cannot_replay(source, "its type of status has no \"pending\"",
+                  "Say which to set: \"replay_status\" in the mapping.");
+  }
   if (class_of(source, "pending") == StatusClass::kPending) return "pending";
   const char *only = nullptr;
   for (int i = 0; i < source.statuses.count; ++i) {
@@ -115,9 +124,9 @@ const char *lock_failed(const Source &source, const char *ids) {
   return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-std::uint64_t update_failed(const Source &source, const char *ids) {
+const char *update_statement(const Source &source, const char *ids) {
   const char *locked = lock_failed(source, ids);
-  if (locked == nullptr) return 0;
+  if (locked == nullptr) return nullptr;
   Relation relation = relation_open(require_source_relation(&source), AccessShareLock);
   StringInfoData query;
   initStringInfo(&query);
@@ -126,8 +135,7 @@ std::uint64_t update_failed(const Source &source, const char *ids) {
   relation_close(relation, NoLock);
   append_failed_of(&query, source, locked);
   appendStringInfo(&query, " RETURNING (%s)::pg_catalog.text", source.field(Field::kId));
-  if (SPI_execute(query.data, false, 0) != SPI_OK_UPDATE_RETURNING) elog(ERROR, "the deliveries could not be updated");
-  return SPI_processed;
+  return query.data;
 }
 
 Oid find_function(List *names) {
@@ -152,14 +160,12 @@ bool returns_array(Oid function, List *names) {
                   errhint("It must return the ids that it put back in line, as SETOF text or text[].")));
 }
 
-std::uint64_t call_function(const Source &source, const char *ids) {
+const char *function_statement(const Source &source, const char *ids) {
   List *names = textToQualifiedNameList(cstring_to_text(source.replay_function));
   const bool array = returns_array(find_function(names), names);
   const char *format =
       array ? "SELECT pg_catalog.unnest(%s(%s::pg_catalog.text[]))" : "SELECT %s(%s::pg_catalog.text[])";
-  const char *query = psprintf(format, source.replay_function, quote_literal_cstr(ids));
-  if (SPI_execute(query, false, 0) != SPI_OK_SELECT) elog(ERROR, "the replay function could not be called");
-  return SPI_processed;
+  return psprintf(format, source.replay_function, quote_literal_cstr(ids));
 }
 
 }  // namespace
@@ -178,8 +184,8 @@ char *qualified_replay_function(const char *name) {
   return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function));
 }
 
-std::uint64_t requeue(const Source &source, const char *ids) {
-  return source.replay_function != nullptr ? call_function(source, ids) : update_failed(source, ids);
+const char *requeue_statement(const Source &source, const char *ids) {
+  return source.replay_function != nullptr ? function_statement(source, ids) : update_statement(source, ids);
 }
 
 }  // namespace insights::pg

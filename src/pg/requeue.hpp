@@ -13,10 +13,11 @@ void check_replay_status(const Source &source);
 // put back in line, as SETOF text or text[]. Raises 42883 where there is none, 42P13 where it returns anything else.
 char *qualified_replay_function(const char *name);
 
-// Puts deliveries back in line, with the caller's rights and settings: `ids` is the text of an array. SPI_tuptable has
-// the ids of those that were. The default takes those that are failed and that no other transaction has locked.
-// Raises 55000 where the source cannot do it, and what its triggers, policies or function raise.
-// Between SPI_connect and SPI_finish.
-std::uint64_t requeue(const Source &source, const char *ids);
+// The statement that puts deliveries back in line and returns the ids of those that it did; null where there is none to
+// put back. `ids` is the text of an array. By default that is an UPDATE of those that are failed, which are locked now:
+// what another transaction has locked is left out. All names in it are qualified, so that it can run in the caller's
+// own settings, as what it sets off may need them. Raises 55000 where the source cannot do it. Between SPI_connect and
+// SPI_finish, under pinned settings and with the caller's rights.
+const char *requeue_statement(const Source &source, const char *ids);
 
 }  // namespace insights::pg
