@@ -27,8 +27,8 @@ constexpr int kMostIds = 10000;
 constexpr int kLongestKey = 200;
 
 // What becomes of a delivery.
-enum class Outcome { kWanted, kReplayed, kNotFound, kNotFailed, kHeld, kLocked, kRefused };
-constexpr const char *kOutcomes[] = {"", "replayed", "not_found", "not_failed", "held", "locked", "refused"};
+enum class Outcome { kWanted, kTaken, kReplayed, kNotFound, kNotFailed, kHeld, kLocked, kRefused };
+constexpr const char *kOutcomes[] = {"", "", "replayed", "not_found", "not_failed", "held", "locked", "refused"};
 
 // A delivery that somebody wants to replay. Its texts lie in SPI's memory.
 struct Delivery {
@@ -177,39 +177,55 @@ const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
   return ids == nullptr ? nullptr : array_text(DatumGetArrayTypeP(makeArrayResult(ids, CurrentMemoryContext)));
 }
 
-// Those whose ids are in the first column of SPI_tuptable were replayed. An id may be there twice.
-void mark_replayed(const Deliveries &deliveries, std::uint64_t rows) {
+// Gives the outcome `to` to those that have `from` and whose ids are in the first column of SPI_tuptable. An id may be
+// there twice.
+void mark(const Deliveries &deliveries, std::uint64_t rows, Outcome from, Outcome to) {
   for (std::uint64_t i = 0; i < rows; ++i) {
     const Text id = Columns(i).text();
     Delivery *delivery = is_null(id) ? nullptr : deliveries.find(id);
-    if (delivery == nullptr || (delivery->outcome != Outcome::kWanted && delivery->outcome != Outcome::kReplayed)) {
+    if (delivery == nullptr || (delivery->outcome != from && delivery->outcome != to)) {
       ereport(ERROR, (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
                       errmsg("\"%.*s\" was put back in line, which nobody asked for", static_cast<int>(id.size()),
                              is_null(id) ? "" : id.data()),
                       errhint("\"replay_function\" must return ids that it was given.")));
     }
-    delivery->outcome = Outcome::kReplayed;
+    delivery->outcome = to;
   }
 }
 
-// Why those that are still wanted were not put back.
-void explain_rest(const Source &source, const Deliveries &deliveries) {
-  const char *rest = ids_with(deliveries, Outcome::kWanted);
-  if (rest == nullptr) return;
-  const Deliveries now = find_deliveries(source, rest);
+// Takes those that are wanted and that nobody else has; a function looks after that by itself.
+void take(const Source &source, const Deliveries &deliveries) {
+  const char *wanted = ids_with(deliveries, Outcome::kWanted);
+  if (wanted == nullptr) return;
+  if (source.replay_function == nullptr) {
+    mark(deliveries, lock_failed(source, wanted), Outcome::kWanted, Outcome::kTaken);
+    return;
+  }
+  for (Delivery &delivery : deliveries) {
+    if (delivery.outcome == Outcome::kWanted) delivery.outcome = Outcome::kTaken;
+  }
+}
+
+// Why those that are still wanted could not be taken.
+void explain_wanted(const Source &source, const Deliveries &deliveries) {
+  const char *wanted = ids_with(deliveries, Outcome::kWanted);
+  if (wanted == nullptr) return;
+  const Deliveries now = find_deliveries(source, wanted);
   for (Delivery &delivery : deliveries) {
     if (delivery.outcome != Outcome::kWanted) continue;
     const Delivery *found = now.find(delivery.id);
-    if (found != nullptr && found->outcome != Outcome::kWanted) {
-      delivery.outcome = found->outcome;
-      delivery.detail = found->detail;
-    } else if (source.replay_function != nullptr || found == nullptr) {
-      delivery.outcome = Outcome::kRefused;
-      delivery.detail = "the source's function did not put it back in line";
-    } else {
-      delivery.outcome = Outcome::kLocked;
-      delivery.detail = "another transaction has it, or a trigger or a policy kept it";
-    }
+    const bool changed = found != nullptr && found->outcome != Outcome::kWanted;
+    delivery.outcome = changed ? found->outcome : Outcome::kLocked;
+    delivery.detail = changed ? found->detail : Text("another transaction has it, or a policy keeps it from you");
+  }
+}
+
+void refuse_taken(const Source &source, const Deliveries &deliveries) {
+  for (Delivery &delivery : deliveries) {
+    if (delivery.outcome != Outcome::kTaken) continue;
+    delivery.outcome = Outcome::kRefused;
+    delivery.detail = source.replay_function != nullptr ? "the source's function did not put it back in line"
+                                                        : "a trigger or a rule of the table kept it as it is";
   }
 }
 
@@ -219,15 +235,16 @@ void add_context(void *argument) {
 
 // Puts those that are wanted back in line. The statement and what it sets off run in the caller's own settings.
 void put_back(const Source &source, const Deliveries &deliveries, int *pinned) {
-  const char *wanted = ids_with(deliveries, Outcome::kWanted);
-  if (wanted == nullptr) return;
-  if (const char *statement = requeue_statement(source, wanted)) {
-    AtEOXact_GUC(true, *pinned);
-    if (SPI_execute(statement, false, 0) < 0) elog(ERROR, "the deliveries could not be put back in line");
-    *pinned = pin_settings("pg_catalog, pg_temp");
-    mark_replayed(deliveries, SPI_processed);
-  }
-  explain_rest(source, deliveries);
+  take(source, deliveries);
+  explain_wanted(source, deliveries);
+  const char *taken = ids_with(deliveries, Outcome::kTaken);
+  if (taken == nullptr) return;
+  const char *statement = requeue_statement(source, taken);
+  AtEOXact_GUC(true, *pinned);
+  if (SPI_execute(statement, false, 0) < 0) elog(ERROR, "the deliveries could not be put back in line");
+  *pinned = pin_settings("pg_catalog, pg_temp");
+  mark(deliveries, SPI_processed, Outcome::kTaken, Outcome::kReplayed);
+  refuse_taken(source, deliveries);
 }
 
 void append_member(StringInfo json, const char *key, Text value) {

@@ -111,29 +111,14 @@ void append_failed_of(StringInfo query, const Source &source, const char *ids) {
   if (source.filter != nullptr) appendStringInfo(query, " AND (%s)", source.filter);
 }
 
-// Locks what is failed now, and gives the ids as the text of an array; null for none. Waits for nobody.
-const char *lock_failed(const Source &source, const char *ids) {
-  StringInfoData query;
-  initStringInfo(&query);
-  appendStringInfo(&query,
-                   "SELECT pg_catalog.array_agg(id)::pg_catalog.text FROM (SELECT (%s)::pg_catalog.text AS id FROM %s",
-                   source.field(Field::kId), source.relation);
-  append_failed_of(&query, source, ids);
-  appendStringInfoString(&query, " FOR UPDATE SKIP LOCKED) locked");
-  if (SPI_execute(query.data, false, 0) != SPI_OK_SELECT) elog(ERROR, "the deliveries could not be locked");
-  return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-}
-
 const char *update_statement(const Source &source, const char *ids) {
-  const char *locked = lock_failed(source, ids);
-  if (locked == nullptr) return nullptr;
   Relation relation = relation_open(require_source_relation(&source), AccessShareLock);
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfo(&query, "UPDATE %s SET ", source.relation);
   append_assignments(&query, source, relation);
   relation_close(relation, NoLock);
-  append_failed_of(&query, source, locked);
+  append_failed_of(&query, source, ids);
   appendStringInfo(&query, " RETURNING (%s)::pg_catalog.text", source.field(Field::kId));
   return query.data;
 }
@@ -182,6 +167,16 @@ char *qualified_replay_function(const char *name) {
   const Oid function = find_function(names);
   returns_array(function, names);
   return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function));
+}
+
+std::uint64_t lock_failed(const Source &source, const char *ids) {
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfo(&query, "SELECT (%s)::text FROM %s", source.field(Field::kId), source.relation);
+  append_failed_of(&query, source, ids);
+  appendStringInfoString(&query, " FOR UPDATE SKIP LOCKED");
+  if (SPI_execute(query.data, false, 0) != SPI_OK_SELECT) elog(ERROR, "the deliveries could not be locked");
+  return SPI_processed;
 }
 
 const char *requeue_statement(const Source &source, const char *ids) {

@@ -13,11 +13,14 @@ void check_replay_status(const Source &source);
 // put back in line, as SETOF text or text[]. Raises 42883 where there is none, 42P13 where it returns anything else.
 char *qualified_replay_function(const char *name);
 
-// The statement that puts deliveries back in line and returns the ids of those that it did; null where there is none to
-// put back. `ids` is the text of an array. By default that is an UPDATE of those that are failed, which are locked now:
-// what another transaction has locked is left out. All names in it are qualified, so that it can run in the caller's
-// own settings, as what it sets off may need them. Raises 55000 where the source cannot do it. Between SPI_connect and
-// SPI_finish, under pinned settings and with the caller's rights.
+// Locks those that are failed now and that no other transaction has locked, until the end of the transaction; their ids
+// are in SPI_tuptable. `ids` is the text of an array, here and below. Both run between SPI_connect and SPI_finish,
+// under pinned settings and with the caller's rights.
+std::uint64_t lock_failed(const Source &source, const char *ids);
+
+// The statement that puts deliveries back in line and returns the ids of those that it did: an UPDATE, or a call of the
+// source's function. All names in it are qualified, so that it can run in the caller's own settings, as what it sets
+// off may need them. Raises 55000 where the source cannot do it.
 const char *requeue_statement(const Source &source, const char *ids);
 
 }  // namespace insights::pg
