@@ -3,6 +3,7 @@
 #include "delivery_filter.hpp"
 #include "guard.hpp"
 #include "scan.hpp"
+#include "statement.hpp"
 #include "window.hpp"
 
 namespace insights::pg {
@@ -60,29 +61,54 @@ void append_columns(StringInfo query, const ScanRequest &request) {
   append_as(query, source.field(Field::kError), "text");
 }
 
-// $3 and $4 are the exact bounds, since those on the raw column may be wider; $5 and $6 the cursor, $7 how many. The
-// source's expressions stand in a query of their own, where no other name is in their way.
+// " FROM (...) AS d WHERE ...": what may be on the page. $3 and $4 are the exact bounds, since those on the raw column
+// may be wider; $5 and $6 are the cursor. The source's expressions stand in a query of their own, where no other name
+// is in their way.
+void append_listed(StringInfo query, const ScanRequest &request) {
+  appendStringInfoString(query, " FROM (SELECT ");
+  append_created_at(query, *request.source);
+  append_columns(query, request);
+  appendStringInfo(query, ", (%s)", request.source->field(Field::kCreatedAt));
+  append_deliveries(query, request);
+  appendStringInfoString(query,
+                         ") AS d (at, id, updated_at, tenant, endpoint, event_type, status, class, label, score, "
+                         "attempts, max_attempts, next_retry_at, http_status, error, raw) WHERE d.id IS NOT NULL AND "
+                         "d.at > $3 AND d.at <= $4 AND (d.at, d.id COLLATE \"C\") < ($5, $6)");
+  if (!request.filter->labels) return;
+  appendStringInfoString(query, " AND ");
+  append_label_in(query, "d.label", *request.filter->labels);
+}
+
+// $7 says how many.
 char *page_query(const ScanRequest &request) {
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfoString(&query,
                          "SELECT d.id, d.at, d.updated_at, d.tenant, d.endpoint, d.event_type, d.status, d.class, "
-                         "d.label, d.score, d.attempts, d.max_attempts, d.next_retry_at, d.http_status, d.error "
-                         "FROM (SELECT ");
-  append_created_at(&query, *request.source);
-  append_columns(&query, request);
-  append_deliveries(&query, request);
-  appendStringInfoString(
-      &query,
-      ") AS d (at, id, updated_at, tenant, endpoint, event_type, status, class, label, score, "
-      "attempts, max_attempts, next_retry_at, http_status, error) "
-      "WHERE d.id IS NOT NULL AND d.at > $3 AND d.at <= $4 AND (d.at, d.id COLLATE \"C\") < ($5, $6)");
-  if (request.filter->labels) {
-    appendStringInfoString(&query, " AND ");
-    append_label_in(&query, "d.label", *request.filter->labels);
-  }
+                         "d.label, d.score, d.attempts, d.max_attempts, d.next_retry_at, d.http_status, d.error");
+  append_listed(&query, request);
   appendStringInfoString(&query, " ORDER BY d.at DESC, d.id COLLATE \"C\" DESC LIMIT $7");
   return query.data;
+}
+
+// The earliest of as many as fit on a page, by the raw column, and how many there are.
+char *page_start_query(const ScanRequest &request) {
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfoString(&query, "SELECT min(p.at), count(*) FROM (SELECT d.at");
+  append_listed(&query, request);
+  appendStringInfoString(&query, " ORDER BY d.raw DESC LIMIT $7) p");
+  return query.data;
+}
+
+// No index is in the order of times that are converted from a zone's. But one on the raw column finds a page's worth of
+// deliveries, and none that is earlier than all of these can be on the page.
+Timestamp page_start(const ScanRequest &request, const QueryParameters &parameters, int max_rows) {
+  if (request.source->time_zone == nullptr) return request.after;
+  run_query(request, page_start_query, parameters);
+  Columns columns(0);
+  const std::optional<Timestamp> earliest = columns.time_or_null();
+  return columns.bigint() == max_rows ? *earliest - 1 : request.after;
 }
 
 }  // namespace
@@ -114,6 +140,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_delivery_search) {
        CStringGetTextDatum(cursor.id), Int64GetDatum(max_rows)}};
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
+  request.after = page_start(request, parameters, max_rows);
   run_query(request, page_query, parameters);
   for (uint64 i = 0; i < SPI_processed; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
   SPI_finish();

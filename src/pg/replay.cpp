@@ -12,8 +12,10 @@ namespace insights::pg {
 
 namespace {
 
-// What a plan's expectations rest on: the record of a day.
+// Failed deliveries of so many hours are meant where a plan's filter says nothing.
 constexpr int kPlanHours = 24;
+// What its expectations rest on: a dry run must not take as long as a report on the day.
+constexpr int kRecordHours = 6;
 
 struct Replays {
   Window window;
@@ -54,7 +56,7 @@ Replays find_plan(FunctionCallInfo fcinfo) {
   const Timestamp as_of = timestamp_argument(fcinfo, 3, "as_of");
   const FilteredWindow asked = read_filter(&PG_GETARG_JSONB_P(0)->root, as_of);
   Replays replays = {};
-  replays.window.hours = kPlanHours;
+  replays.window.hours = kRecordHours;
   replays.window.as_of = as_of;
   CandidateRequest request = {};
   request.schema = extension_schema(fcinfo);
@@ -62,7 +64,7 @@ Replays find_plan(FunctionCallInfo fcinfo) {
   request.source = source_argument(fcinfo, 2);
   request.filter = &asked.filter;
   // Ids say by themselves which deliveries are meant; all that ever failed are not meant by saying nothing.
-  request.after = asked.bounded || asked.filter.ids != nullptr ? asked.after : replays.window.start();
+  request.after = asked.bounded || asked.filter.ids != nullptr ? asked.after : asked.until - kPlanHours * kHour;
   request.until = asked.until;
   require_id(request.source);
   replays.advice = find_advice(request.schema, replays.window, request.source, nullptr);

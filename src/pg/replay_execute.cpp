@@ -178,16 +178,17 @@ const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
 }
 
 // Gives the outcome `to` to those that have `from` and whose ids are in the first column of SPI_tuptable. An id may be
-// there twice.
+// there twice; a NULL is none.
 void mark(const Deliveries &deliveries, std::uint64_t rows, Outcome from, Outcome to) {
   for (std::uint64_t i = 0; i < rows; ++i) {
     const Text id = Columns(i).text();
-    Delivery *delivery = is_null(id) ? nullptr : deliveries.find(id);
+    if (is_null(id)) continue;
+    Delivery *delivery = deliveries.find(id);
     if (delivery == nullptr || (delivery->outcome != from && delivery->outcome != to)) {
-      ereport(ERROR, (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
-                      errmsg("\"%.*s\" was put back in line, which nobody asked for", static_cast<int>(id.size()),
-                             is_null(id) ? "" : id.data()),
-                      errhint("\"replay_function\" must return ids that it was given.")));
+      ereport(ERROR,
+              (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
+               errmsg("\"%.*s\" was put back in line, which nobody asked for", static_cast<int>(id.size()), id.data()),
+               errhint("\"replay_function\" must return ids that it was given.")));
     }
     delivery->outcome = to;
   }

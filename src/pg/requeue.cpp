@@ -9,6 +9,7 @@ extern "C" {
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "parser/parse_func.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
@@ -17,6 +18,8 @@ extern "C" {
 namespace insights::pg {
 
 namespace {
+
+constexpr const char *kNeedsFunction = "Register a function that does it: \"replay_function\" in the mapping.";
 
 StatusClass class_of(const Source &source, Text raw) {
   if (source.statuses.count == 0) return usual_status(raw);
@@ -78,7 +81,7 @@ void require_settable(const Source &source, Relation relation, Field field) {
   if (is_settable(relation, source.field(field))) return;
   cannot_replay(source,
                 psprintf("%s is %s, which is no column that could be set", field_name(field), source.field(field)),
-                "Register a function that does it: \"replay_function\" in the mapping.");
+                kNeedsFunction);
 }
 
 void append_now(StringInfo query, const Source &source, Field field) {
@@ -119,7 +122,10 @@ const char *update_statement(const Source &source, const char *ids) {
   append_assignments(&query, source, relation);
   relation_close(relation, NoLock);
   append_failed_of(&query, source, ids);
-  appendStringInfo(&query, " RETURNING (%s)::pg_catalog.text", source.field(Field::kId));
+  // A trigger may have put the old status back.
+  appendStringInfoString(&query, " RETURNING CASE WHEN ");
+  append_status_in(&query, source, kFailedStatuses);
+  appendStringInfo(&query, " THEN NULL ELSE (%s)::pg_catalog.text END", source.field(Field::kId));
   return query.data;
 }
 
@@ -136,6 +142,11 @@ Oid find_function(List *names) {
 }
 
 bool returns_array(Oid function, List *names) {
+  if (OidIsValid(get_func_variadictype(function))) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+                    errmsg("function %s(text[]) is variadic", NameListToString(names)),
+                    errhint("It must take the ids as one array.")));
+  }
   const Oid type = get_func_rettype(function);
   const bool set = get_func_retset(function);
   if ((set && type == TEXTOID) || (!set && type == TEXTARRAYOID)) return !set;
@@ -170,6 +181,10 @@ char *qualified_replay_function(const char *name) {
 }
 
 std::uint64_t lock_failed(const Source &source, const char *ids) {
+  const Oid relation = require_source_relation(&source);
+  if ((relation_is_updatable(relation, NIL, true, nullptr) & (1 << CMD_UPDATE)) == 0) {
+    cannot_replay(source, psprintf("%s cannot be updated", source.relation), kNeedsFunction);
+  }
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfo(&query, "SELECT (%s)::text FROM %s", source.field(Field::kId), source.relation);

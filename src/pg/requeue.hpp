@@ -18,9 +18,9 @@ char *qualified_replay_function(const char *name);
 // under pinned settings and with the caller's rights.
 std::uint64_t lock_failed(const Source &source, const char *ids);
 
-// The statement that puts deliveries back in line and returns the ids of those that it did: an UPDATE, or a call of the
-// source's function. All names in it are qualified, so that it can run in the caller's own settings, as what it sets
-// off may need them. Raises 55000 where the source cannot do it.
+// The statement that puts deliveries back in line and returns the ids of those that it did, and NULLs: an UPDATE, or a
+// call of the source's function. All names in it are qualified, so that it can run in the caller's own settings, as
+// what it sets off may need them. Raises 55000 where the source cannot do it.
 const char *requeue_statement(const Source &source, const char *ids);
 
 }  // namespace insights::pg
