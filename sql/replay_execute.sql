@@ -151,6 +151,7 @@ SELECT replay('{101,110,111,112}', 'held');
 SELECT replay('{101,110,111,112}', 'held'), replay('{101,110,111,112}', 'held', true);
 SELECT replay('{101,110,111,112}', 'insisted', true);
 SELECT target_id, metadata -> 'force' AS force, metadata ->> 'status_before' AS before FROM operator_audit WHERE target_id IN ('101', '110', '111') ORDER BY id;
+DELETE FROM anomalies;
 SELECT opened FROM anomalies_scan();
 UPDATE deliveries SET created_at = created_at - interval '1 day' WHERE target = '/down';
 SELECT replace(replay('{102}', 'incident'), (SELECT detected_at::text FROM anomalies), 'then');

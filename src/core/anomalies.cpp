@@ -44,6 +44,19 @@ void set_decision(Anomaly &anomaly, double log10_p, Duration window) {
   anomaly.window = window;
 }
 
+// What the message tells. An outage that is over for R but not for 12R still is one, and "0 failures" would not say
+// why: then the counts of the window that decided do. `in_window` is the count there, `expected` that of R.
+void set_told(Anomaly &anomaly, std::uint64_t in_recent, std::uint64_t in_window, double expected, Duration recent) {
+  anomaly.told_count = in_recent;
+  anomaly.told_multiplier = multiplier(in_recent, expected);
+  const bool shows = in_recent > 0 && anomaly.told_multiplier.value_or(2) > 1;
+  if (shows || anomaly.window <= recent) return;
+  anomaly.told_count = in_window;
+  anomaly.told_multiplier =
+      multiplier(in_window, expected * static_cast<double>(anomaly.window) / static_cast<double>(recent));
+  anomaly.told_window = anomaly.window;
+}
+
 std::optional<Anomaly> rate_anomaly(const RollupReader::Group &group, const RateCounts &counts,
                                     const Detection &detection, const Fleet &fleet) {
   const RateJudgement judgement = judge_rate(counts, detection, fleet);
@@ -66,9 +79,12 @@ std::optional<Anomaly> rate_anomaly(const RollupReader::Group &group, const Rate
   set_figures(anomaly, detection);
   // The graver verdict decides what score and window say.
   if (anomaly.failure_cluster) {
-    set_decision(anomaly, judgement.failure.log10_p, window_length(judgement.failure.window, detection.recent));
+    const RateWindow window = judgement.failure.window;
+    set_decision(anomaly, judgement.failure.log10_p, window_length(window, detection.recent));
+    set_told(anomaly, counts.failed[kRecent], counts.failed[window], anomaly.expected_failures, detection.recent);
   } else if (anomaly.spike) {
     set_decision(anomaly, judgement.spike.log10_p, window_length(judgement.spike.window, detection.recent));
+    set_told(anomaly, counts.recent, counts.triple, anomaly.expected_count, detection.recent);
   } else {
     set_decision(anomaly, judgement.silence.log10_p, 3 * detection.recent);
   }
@@ -107,6 +123,8 @@ std::optional<Anomaly> reference_anomaly(const RollupReader::Group &group, const
   anomaly.baseline_failures = verdict.baseline_failures;
   anomaly.spike_multiplier = verdict.spike_multiplier;
   anomaly.failure_multiplier = verdict.failure_multiplier;
+  anomaly.told_count = verdict.failure_cluster ? counts.recent_failures : counts.recent;
+  anomaly.told_multiplier = verdict.failure_cluster ? verdict.failure_multiplier : verdict.spike_multiplier;
   return anomaly;
 }
 

@@ -65,6 +65,10 @@ struct Anomaly {
   double score = 0;                                  // -log10 of the deciding p, at most 300
   std::uint64_t recent_settled = 0, baseline_settled = 0, twelve_count = 0;
   Duration window = 0;  // the deciding window
+  // What the message tells: of R, unless what decided shows in a longer window only.
+  std::uint64_t told_count = 0;  // failures of a cluster, deliveries of a spike
+  std::optional<double> told_multiplier;
+  Duration told_window = 0;  // 0: R
   Text message;
 
   bool critical() const { return failure_cluster; }

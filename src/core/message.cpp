@@ -28,19 +28,20 @@ void append(std::string &out, Text text, const char *if_null) {
   }
 }
 
+// "12 failures to X (3.5x normal)"; "12 failures in 15 minutes to X (3.5x normal)" where the usual window does not show
+// it.
+std::string counted(const Anomaly &anomaly, const char *what) {
+  std::string out = std::to_string(anomaly.told_count) + " " + what;
+  if (anomaly.told_window > 0) out += " in " + minutes(anomaly.told_window);
+  out += " to ";
+  append(out, anomaly.endpoint, "none");
+  return out + " (" + times_normal(anomaly.told_multiplier) + ")";
+}
+
 std::string endpoint_sentence(const Anomaly &anomaly) {
-  std::string out;
-  if (anomaly.failure_cluster) {
-    out = "Failure Cluster: " + std::to_string(anomaly.recent_failures) + " failures to ";
-    append(out, anomaly.endpoint, "none");
-    return out + " (" + times_normal(anomaly.failure_multiplier) + ")";
-  }
-  if (anomaly.spike) {
-    out = "Traffic Spike: " + std::to_string(anomaly.recent_count) + " deliveries to ";
-    append(out, anomaly.endpoint, "none");
-    return out + " (" + times_normal(anomaly.spike_multiplier) + ")";
-  }
-  out = "Silence: no deliveries to ";
+  if (anomaly.failure_cluster) return "Failure Cluster: " + counted(anomaly, "failures");
+  if (anomaly.spike) return "Traffic Spike: " + counted(anomaly, "deliveries");
+  std::string out = "Silence: no deliveries to ";
   append(out, anomaly.endpoint, "none");
   return out + " for " + minutes(anomaly.window) + " (" + python_repr(round2(anomaly.expected_count * 3)) +
          " expected)";

@@ -152,6 +152,21 @@ TEST(Anomalies, OfASlowFailureCluster) {
   EXPECT_TRUE(is_null(found[0].endpoint));
 }
 
+// Over for the last five minutes, and still an outage: the message says so by the window that decided.
+TEST(Anomalies, TheMessageTellsWhatDecided) {
+  Scene scene(Method::kRate);
+  scene.put_baseline("t", "down", 10);
+  scene.put("t", "down", 12, 10, "failed");
+  scene.put("t", "down", 13, 10, "failed");
+  scene.put_baseline("t", "up", 100);
+  scene.put_recent("t", "up", 40, 1240);
+  const Found found(scene);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].recent_failures, 0U);
+  EXPECT_EQ(found[0].message, "🚨 Failure Cluster: 20 failures in 15 minutes to down (new) – Tenant: t");
+  EXPECT_EQ(found[1].message, "⚠️ Traffic Spike: 1240 deliveries in 15 minutes to up (4.13x normal) – Tenant: t");
+}
+
 TEST(Anomalies, OfSilence) {
   Scene scene(Method::kRate);
   scene.put_baseline("acme", "hook", 10);

@@ -29,6 +29,8 @@ Anomaly cluster() {
   anomaly.baseline_failures = 2;
   anomaly.spike_multiplier = 12.0;
   anomaly.failure_multiplier = 57.5;
+  anomaly.told_count = 115;
+  anomaly.told_multiplier = 57.5;
   return anomaly;
 }
 
@@ -36,6 +38,8 @@ Anomaly spike() {
   Anomaly anomaly = cluster();
   anomaly.failure_cluster = false;
   anomaly.spike = true;
+  anomaly.told_count = 120;
+  anomaly.told_multiplier = 12.0;
   return anomaly;
 }
 
@@ -94,20 +98,29 @@ TEST(Message, MissingTenantAndEndpoint) {
 
 TEST(Message, NewWhereNothingWasExpected) {
   Anomaly anomaly = cluster();
-  anomaly.failure_multiplier.reset();
+  anomaly.told_multiplier.reset();
   EXPECT_EQ(message(anomaly, false),
             "Failure Cluster: 115 failures to https://example.org/hook (new) - Tenant: tenant-1");
   Anomaly surge = spike();
-  surge.spike_multiplier.reset();
+  surge.told_multiplier.reset();
   EXPECT_EQ(message(surge, false),
             "Traffic Spike: 120 deliveries to https://example.org/hook (new) - Tenant: tenant-1");
+}
+
+TEST(Message, OfALongerWindow) {
+  Anomaly anomaly = cluster();
+  anomaly.told_count = 23;
+  anomaly.told_multiplier = 4.2;
+  anomaly.told_window = 15 * kMinute;
+  EXPECT_EQ(message(anomaly, false),
+            "Failure Cluster: 23 failures in 15 minutes to https://example.org/hook (4.2x normal) - Tenant: tenant-1");
 }
 
 TEST(Message, NumbersAsPythonPrintsThem) {
   Anomaly anomaly = spike();
   for (const auto &[value, text] : std::vector<std::pair<double, std::string>>{
            {12, "12.0x"}, {0.33, "0.33x"}, {1000000, "1000000.0x"}, {1e16, "1e+16x"}, {0, "0.0x"}}) {
-    anomaly.spike_multiplier = value;
+    anomaly.told_multiplier = value;
     EXPECT_NE(message(anomaly).find("(" + text + " normal)"), std::string::npos) << message(anomaly);
   }
 }
