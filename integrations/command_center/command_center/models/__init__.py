@@ -1,0 +1,1 @@
+"""The shape of requests and answers, for the documentation and for the SQL that writes them."""

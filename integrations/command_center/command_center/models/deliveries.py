@@ -1,0 +1,81 @@
+"""Deliveries and their replays."""
+from datetime import datetime
+from typing import Any, Dict, List, Optional
+
+from pydantic import BaseModel, Field
+
+
+class Delivery(BaseModel):
+    """A row of delivery_search(). What the source does not map is null."""
+
+    delivery_id: str
+    created_at: datetime
+    updated_at: Optional[datetime] = None
+    tenant_id: Optional[str] = None
+    endpoint: Optional[str] = None
+    event_type: Optional[str] = None
+    status: Optional[str] = Field(None, description="as the source has it")
+    status_class: Optional[str] = Field(None, description="delivered, failed, dead_letter or pending; null: not mapped")
+    triage_label: Optional[str] = None
+    triage_score: Optional[int] = None
+    attempts: Optional[int] = None
+    max_attempts: Optional[int] = None
+    next_retry_at: Optional[datetime] = None
+    http_status: Optional[int] = None
+    error: Optional[str] = None
+
+
+class Deliveries(BaseModel):
+    deliveries: List[Delivery]
+    next: Optional[str] = Field(None, description="`cursor` of the next page; null: this is the last")
+
+
+class PlanRequest(BaseModel):
+    filter: Dict[str, Any] = Field(
+        default_factory=dict,
+        description="ids, tenant, endpoint, status, triage_label, hours, since, until, as delivery_search() has them. "
+        "Without ids or times, the last 24 hours",
+    )
+    max_rows: int = Field(100, ge=1, le=10000)
+    source: Optional[str] = None
+
+
+class PlannedReplay(BaseModel):
+    """A row of replay_plan()."""
+
+    delivery_id: str
+    created_at: datetime
+    tenant_id: Optional[str] = None
+    endpoint: Optional[str] = None
+    status: Optional[str] = None
+    triage_label: Optional[str] = None
+    attempts: Optional[int] = None
+    outcome: str = Field(..., description="replay; or hold: its endpoint is failing now, so it needs force")
+    expected_success_rate: Optional[float] = Field(None, description="in percent; null: nothing is known")
+    reason: str
+
+
+class Plan(BaseModel):
+    deliveries: List[PlannedReplay] = Field(..., description="the oldest first")
+    total: int = Field(..., description="how many are listed")
+    held: int = Field(..., description="how many of them need force")
+
+
+class ReplayRequest(BaseModel):
+    ids: List[str] = Field(..., description="at most 10000")
+    force: bool = Field(False, description="also those whose endpoint is failing now")
+    source: Optional[str] = None
+
+
+class ReplayResult(BaseModel):
+    """A row of replay_execute()."""
+
+    delivery_id: str
+    outcome: str = Field(..., description="replayed, not_found, not_failed, held, locked or refused")
+    audit_id: Optional[int] = Field(None, description="the record in the audit; null: it was not replayed")
+    detail: Optional[str] = None
+
+
+class Replays(BaseModel):
+    results: List[ReplayResult]
+    replayed: int = Field(..., description="how many were put back in line")
