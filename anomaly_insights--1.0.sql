@@ -302,7 +302,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'ai_replay_stats' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.replay_stats(int, text, text, timestamptz) IS
-  'deliveries that operators replayed (counted_from = replays) or, where none was, that were attempted more than once (attempts), and how they fared';
+  'deliveries that operators replayed (counted_from = replays) or, where none was or the caller may not read operator_audit, that were attempted more than once (attempts), and how they fared';
 
 CREATE FUNCTION @extschema@.operator_insights_trends(
   hours int DEFAULT 24, interval_hours int DEFAULT 1,
@@ -840,7 +840,7 @@ COMMENT ON TABLE @extschema@.operator_replays IS
   'replays that were asked for, so that one that is asked for twice is done once; written by replay_execute';
 COMMENT ON COLUMN @extschema@.operator_replays.by_user IS 'session_user';
 COMMENT ON COLUMN @extschema@.operator_replays.idempotency_key IS 'as the caller gave it';
-COMMENT ON COLUMN @extschema@.operator_replays.request_hash IS 'SHA-256 over source, ids and force';
+COMMENT ON COLUMN @extschema@.operator_replays.request_hash IS 'SHA-256 over role, source, ids and force';
 COMMENT ON COLUMN @extschema@.operator_replays.requested_at IS 'when, by the clock of the transaction';
 COMMENT ON COLUMN @extschema@.operator_replays.actor IS 'anomaly_insights.actor, if set';
 COMMENT ON COLUMN @extschema@.operator_replays.results IS 'what came of it';

@@ -507,6 +507,34 @@ SELECT replay('{1}', 'one');
 SELECT count(*) - :audit AS added FROM operator_audit;
 SELECT count(*) FROM audit_verify();
 
+-- Nothing of the mapping is resolved by the caller's search_path: an operator that fits better than that of pg_catalog is
+-- not called, though a table's trigger sees that path.
+CREATE TYPE kind AS ENUM ('live', 'gone');
+CREATE TABLE kinds (id int, created_at timestamptz DEFAULT now(), target text DEFAULT '/kinds', status text DEFAULT 'failed', kind kind DEFAULT 'live');
+INSERT INTO kinds VALUES (1), (2);
+SELECT count(delivery_source_register('kinds', 'kinds', '{"where": "kind <> ''gone''"}'));
+CREATE FUNCTION evil(kind, kind) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil was called'; END $$;
+CREATE OPERATOR <> (FUNCTION = evil, LEFTARG = kind, RIGHTARG = kind);
+SELECT replay('{1,2}', 'kinds', true, 'kinds');
+SELECT id, status FROM kinds ORDER BY id;
+DROP OPERATOR <> (kind, kind);
+-- One id, two endpoints, one of which may be failing: only with force. And only the rows that were taken are touched.
+CREATE TABLE twins (id int, created_at timestamptz DEFAULT now(), target text, status text, gone boolean DEFAULT false);
+INSERT INTO twins (id, target, status, gone) VALUES (1, '/one', 'failed', false), (1, '/two', 'failed', false), (1, '/two', 'delivered', false),
+  (1, '/one', 'failed', true), (2, '/one', 'failed', false), (2, '/one', 'dead_letter', false);
+SELECT count(delivery_source_register('twins', 'twins', '{"where": "NOT gone"}'));
+SELECT replay('{1,2}', 'twins', false, 'twins');
+SELECT replay('{1}', 'twins by force', true, 'twins');
+SELECT id, target, status, gone FROM twins ORDER BY id, target COLLATE "C", gone, status COLLATE "C";
+-- Settings in which an id looks another way.
+CREATE TABLE dated (id date, created_at timestamptz DEFAULT now(), target text DEFAULT '/dated', status text DEFAULT 'failed');
+INSERT INTO dated VALUES ('2026-01-02');
+SELECT count(delivery_source_register('dated', 'dated'));
+SET datestyle = 'German';
+SELECT replay('{02.01.2026}', 'dated', true, 'dated');
+RESET datestyle;
+SET datestyle = 'ISO';
+
 ALTER TABLE insights.operator_audit DISABLE TRIGGER append_only;
 DELETE FROM insights.operator_audit;
 ALTER TABLE insights.operator_audit ENABLE TRIGGER append_only;

@@ -71,7 +71,7 @@ void find_held_groups(std::string_view flat, const HistoryPlan &plan, const std:
   History now(flat, plan, poll, memory);
   for (const Anomaly &anomaly : now.finish(0, SIZE_MAX, unicode, poll, memory).anomalies.gravest) {
     if (!anomaly.failure_cluster) continue;
-    held.push_back({anomaly.fleet, anomaly.tenant, anomaly.endpoint, anomaly.message, 0});
+    held.push_back({anomaly.fleet, anomaly.tenant, anomaly.endpoint, anomaly.message, 0, false});
   }
   held.insert(held.end(), incidents.begin(), incidents.end());
   std::stable_sort(held.begin(), held.end(),
@@ -113,6 +113,7 @@ void read_group(RollupReader &reader, const RollupReader::Group &group, const Ag
   ReplayEndpoint endpoint;
   endpoint.endpoint = group.endpoint;
   HeldGroup *held = find_held_group(advice, group);
+  if (held != nullptr) held->seen = true;
   RollupReader::Cell cell;
   while (reader.next_cell(cell)) {
     poll.tick();

@@ -50,6 +50,7 @@ struct HeldGroup {
   Text endpoint;
   Text message;                  // of its failure cluster
   std::uint64_t deliveries = 0;  // that wait for it
+  bool seen = false;             // the rollup has deliveries of it
 };
 
 struct ReplayAdvice {

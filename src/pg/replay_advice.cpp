@@ -1,5 +1,7 @@
 #include "replay_advice.hpp"
 
+#include <algorithm>
+
 #include "detection.hpp"
 #include "role.hpp"
 #include "rollup_type.hpp"
@@ -89,16 +91,19 @@ char *candidates_query(const ScanRequest &request) {
   return query.data;
 }
 
-// One column of all held groups, as an array of texts.
+// One column of the held groups, as an array of texts: of those whose deliveries the caller has seen. What a query is
+// given shows in the plans that a session may print.
 Datum text_array(const std::pmr::vector<HeldGroup> &held, Text HeldGroup::*column) {
-  const auto count = static_cast<int>(held.size());
   auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (held.size() + 1)));
   auto *nulls = static_cast<bool *>(palloc(held.size() + 1));
-  for (int i = 0; i < count; ++i) {
-    const Text text = held[static_cast<std::size_t>(i)].*column;
-    nulls[i] = is_null(text);
-    values[i] = nulls[i] ? static_cast<Datum>(0)
-                         : PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+  int count = 0;
+  for (const HeldGroup &group : held) {
+    if (!group.seen) continue;
+    const Text text = group.*column;
+    nulls[count] = is_null(text);
+    values[count++] = is_null(text)
+                          ? static_cast<Datum>(0)
+                          : PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
   }
   int dims[] = {count};
   int bounds[] = {1};
@@ -122,7 +127,7 @@ Candidate read_candidate(std::uint64_t row) {
 
 void advise(Candidate &candidate, const ReplayAdvice &advice, std::pmr::memory_resource *memory) {
   const std::optional<int> label = replay_label(candidate.label);
-  candidate.held = candidate.held || advice.holds_all();
+  candidate.held = candidate.held || advice.find_held(candidate.tenant, candidate.endpoint) != nullptr;
   if (label) {
     candidate.expected_success_rate = advice.expected_success_rate(candidate.endpoint, *label);
     if (!candidate.score) candidate.score = replay_score(*label);
@@ -174,6 +179,8 @@ const std::pmr::vector<Candidate> *list_candidates(const CandidateRequest &reque
       poll.tick();
       advise(candidate, advice, memory);
     }
+    // By incidents of which the query knew nothing.
+    std::stable_partition(candidates.begin(), candidates.end(), [](const Candidate &one) { return !one.held; });
     return candidates;
   });
 }

@@ -38,6 +38,7 @@ struct Delivery {
   Outcome outcome;
   std::int64_t audit_id;
   Text detail;
+  bool mixed;  // several failed ones have this id, not all of the same tenant and endpoint
 };
 
 // In the order of their ids' bytes, each once.
@@ -91,7 +92,7 @@ char *deliveries_query(const Source &source, const char *ids) {
   initStringInfo(&query);
   const KeyComparison id = id_comparison(source);
   appendStringInfo(&query,
-                   "SELECT DISTINCT ON (key) coalesce(d.id, w.id::text) COLLATE \"C\" AS key, d.id IS NOT NULL, "
+                   "SELECT coalesce(d.id, w.id::text) COLLATE \"C\" AS key, d.id IS NOT NULL, "
                    "d.failed, d.tenant, d.endpoint, d.status, d.attempts "
                    "FROM unnest(%s::%s[]) AS w (id) LEFT JOIN (SELECT %s",
                    quote_literal_cstr(ids), id.type, id.operand);
@@ -137,14 +138,23 @@ Delivery read_delivery(std::uint64_t row) {
   return delivery;
 }
 
-// What is known of the ids, by the caller's rights.
+// What is known of the ids, by the caller's rights. Of those that have the same id, failed ones come first.
 Deliveries find_deliveries(const Source &source, const char *ids) {
-  if (SPI_execute(deliveries_query(source, ids), false, 0) != SPI_OK_SELECT)
+  if (SPI_execute(deliveries_query(source, ids), false, 0) != SPI_OK_SELECT) {
     elog(ERROR, "the deliveries could not be read");
+  }
   Deliveries deliveries = {};
-  deliveries.list = static_cast<Delivery *>(palloc(sizeof(Delivery) * (SPI_processed + 1)));
-  deliveries.count = static_cast<int>(SPI_processed);
-  for (int i = 0; i < deliveries.count; ++i) deliveries.list[i] = read_delivery(static_cast<std::uint64_t>(i));
+  deliveries.list = static_cast<Delivery *>(palloc_extended(sizeof(Delivery) * (SPI_processed + 1), MCXT_ALLOC_HUGE));
+  for (std::uint64_t i = 0; i < SPI_processed; ++i) {
+    const Delivery delivery = read_delivery(i);
+    Delivery *last = deliveries.count > 0 ? &deliveries.list[deliveries.count - 1] : nullptr;
+    if (last == nullptr || compare(last->id, delivery.id) != 0) {
+      deliveries.list[deliveries.count++] = delivery;
+    } else if (delivery.outcome == Outcome::kWanted) {
+      last->mixed =
+          last->mixed || compare(last->tenant, delivery.tenant) != 0 || compare(last->endpoint, delivery.endpoint) != 0;
+    }
+  }
   return deliveries;
 }
 
@@ -152,15 +162,16 @@ Deliveries find_deliveries(const Source &source, const char *ids) {
 void hold(Oid schema, const Source &source, const Deliveries &deliveries) {
   Window window;
   window.hours = 1;
-  window.as_of = GetCurrentTransactionStartTimestamp();
+  window.as_of = GetCurrentTimestamp();  // the transaction may have begun before an incident opened
   const ReplayAdvice *advice = find_advice(schema, window, &source, nullptr);
   ContextMemory *memory = current_memory();
   guarded([&] {
     for (Delivery &delivery : deliveries) {
       const bool held = advice->find_held(delivery.tenant, delivery.endpoint) != nullptr;
-      if (delivery.outcome != Outcome::kWanted || !held) continue;
+      if (delivery.outcome != Outcome::kWanted || !(held || delivery.mixed)) continue;
       delivery.outcome = Outcome::kHeld;
-      delivery.detail = replay_reason(*advice, delivery.tenant, delivery.endpoint, std::nullopt, memory);
+      delivery.detail = held ? replay_reason(*advice, delivery.tenant, delivery.endpoint, std::nullopt, memory)
+                             : Text("Deliveries to several endpoints have this id, and one of these may be failing.");
     }
   });
 }
@@ -194,17 +205,20 @@ void mark(const Deliveries &deliveries, std::uint64_t rows, Outcome from, Outcom
   }
 }
 
-// Takes those that are wanted and that nobody else has; a function looks after that by itself.
-void take(const Source &source, const Deliveries &deliveries) {
+// Takes those that are wanted and that nobody else has, and gives the condition that finds them again. A function looks
+// after that by itself: then there is none.
+const char *take(const Source &source, const Deliveries &deliveries) {
   const char *wanted = ids_with(deliveries, Outcome::kWanted);
-  if (wanted == nullptr) return;
+  if (wanted == nullptr) return nullptr;
   if (source.replay_function == nullptr) {
-    mark(deliveries, lock_failed(source, wanted), Outcome::kWanted, Outcome::kTaken);
-    return;
+    const Taken taken = take_failed(source, wanted);
+    mark(deliveries, taken.rows, Outcome::kWanted, Outcome::kTaken);
+    return taken.condition;
   }
   for (Delivery &delivery : deliveries) {
     if (delivery.outcome == Outcome::kWanted) delivery.outcome = Outcome::kTaken;
   }
+  return nullptr;
 }
 
 // Why those that are still wanted could not be taken.
@@ -236,15 +250,16 @@ void add_context(void *argument) {
 
 // Puts those that are wanted back in line. The statement and what it sets off run in the caller's own settings.
 void put_back(const Source &source, const Deliveries &deliveries, int *pinned) {
-  take(source, deliveries);
+  const char *condition = take(source, deliveries);
   explain_wanted(source, deliveries);
   const char *taken = ids_with(deliveries, Outcome::kTaken);
   if (taken == nullptr) return;
-  const char *statement = requeue_statement(source, taken);
+  const char *statement = requeue_statement(source, taken, condition);
   AtEOXact_GUC(true, *pinned);
   if (SPI_execute(statement, false, 0) < 0) elog(ERROR, "the deliveries could not be put back in line");
   *pinned = pin_settings("pg_catalog, pg_temp");
-  mark(deliveries, SPI_processed, Outcome::kTaken, Outcome::kReplayed);
+  const std::uint64_t rows = condition == nullptr ? SPI_processed : find_requeued(source, taken);
+  mark(deliveries, rows, Outcome::kTaken, Outcome::kReplayed);
   refuse_taken(source, deliveries);
 }
 
@@ -311,7 +326,7 @@ Datum results_of(const Deliveries &deliveries) {
 
 // Does what was asked for, under a key that nobody has used. The audit comes last, so that its lock is held for no
 // longer than its insert and the commit take.
-void execute(Oid schema, const Source &source, const ReplayRequest &request, const AuditSource &from, int *pinned) {
+Datum execute(Oid schema, const Source &source, const ReplayRequest &request, const AuditSource &from, int *pinned) {
   ErrorContextCallback context = {error_context_stack, add_context, const_cast<Source *>(&source)};
   error_context_stack = &context;
   const Deliveries deliveries = find_deliveries(source, request.ids);
@@ -320,22 +335,26 @@ void execute(Oid schema, const Source &source, const ReplayRequest &request, con
   error_context_stack = context.previous;
   const Identity caller = become(owner_of(sources_table(schema)));
   record(schema, deliveries, request, from);
-  store_replay(schema, request, results_of(deliveries));
+  const Datum results = results_of(deliveries);
+  store_replay(schema, request, results);
   become(caller);
+  return results;
 }
 
-bool claim(Oid schema, const ReplayRequest &request) {
+// What came of the same request before; 0 where it is the first of its key, which is taken now.
+Datum claim(Oid schema, const ReplayRequest &request) {
   const Identity caller = become(owner_of(sources_table(schema)));
-  const bool claimed = claim_replay(schema, request);
+  const Datum results = claim_replay(schema, request);
   become(caller);
-  return claimed;
+  return results;
 }
 
-void put_results(ReturnSetInfo *result, Oid schema, const ReplayRequest &request) {
-  const Identity caller = become(owner_of(sources_table(schema)));
-  load_replay(schema, request);
-  become(caller);
-  for (uint64 i = 0; i < SPI_processed; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+void put_results(ReturnSetInfo *result, Datum results) {
+  Arguments arguments;
+  arguments.put(JSONBOID, results);
+  const std::uint64_t rows = arguments.read(
+      "SELECT r.* FROM jsonb_to_recordset($1) AS r (delivery_id text, outcome text, audit_id bigint, detail text)");
+  for (std::uint64_t i = 0; i < rows; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
 }
 
 }  // namespace
@@ -353,14 +372,15 @@ ANOMALY_INSIGHTS_FUNCTION(ai_replay_execute) {
   const Source *source = source_argument(fcinfo, 3);
   require_id(source);
   require_source_relation(source);
-  const ReplayRequest request = {key_argument(fcinfo, 1), source->name, ids_argument(fcinfo, 0),
-                                 flag_argument(fcinfo, 2, "force")};
+  const ReplayRequest request = {key_argument(fcinfo, 1), GetUserNameFromId(GetUserId(), false), source->name,
+                                 ids_argument(fcinfo, 0), flag_argument(fcinfo, 2, "force")};
   const AuditSource from = {PG_ARGISNULL(4) ? static_cast<Datum>(0) : PG_GETARG_DATUM(4), PG_ARGISNULL(4)};
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
   int pinned = pin_settings("pg_catalog, pg_temp");
-  if (claim(schema, request)) execute(schema, *source, request, from, &pinned);
-  put_results(result, schema, request);
+  Datum results = claim(schema, request);
+  if (results == static_cast<Datum>(0)) results = execute(schema, *source, request, from, &pinned);
+  put_results(result, results);
   AtEOXact_GUC(true, pinned);
   SPI_finish();
   return static_cast<Datum>(0);

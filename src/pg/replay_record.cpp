@@ -16,12 +16,17 @@ char *replays_statement(Oid schema, const char *format) {
   return psprintf(format, quote_identifier(get_namespace_name(schema)));
 }
 
-// SHA-256 over all that is asked for; each text with its length, so that no two requests are the same bytes.
+void append_text(StringInfo bytes, const char *text) { appendStringInfo(bytes, "%zu:%s;", std::strlen(text), text); }
+
+// SHA-256 over all that is asked for, and as which role: behind a service's login, the answer to one role is none for
+// another. Each text goes in with its length, so that no two requests are the same bytes.
 Datum hash_of(const ReplayRequest &request) {
   StringInfoData bytes;
   initStringInfo(&bytes);
-  appendStringInfo(&bytes, "%d;%zu:%s;%zu:%s", request.force ? 1 : 0, std::strlen(request.source), request.source,
-                   std::strlen(request.ids), request.ids);
+  append_text(&bytes, request.force ? "force" : "");
+  append_text(&bytes, request.role);
+  append_text(&bytes, request.source);
+  append_text(&bytes, request.ids);
   return DirectFunctionCall1(sha256_bytea, PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len)));
 }
 
@@ -30,36 +35,48 @@ void put_key(Arguments &arguments, const ReplayRequest &request) {
   arguments.text(request.key);
 }
 
-void check_same(Oid schema, const ReplayRequest &request) {
+bool insert_key(Oid schema, const ReplayRequest &request) {
   Arguments arguments;
   put_key(arguments, request);
   arguments.put(BYTEAOID, hash_of(request));
-  arguments.run(replays_statement(schema,
-                                  "SELECT request_hash = $3, requested_at FROM %s.operator_replays "
-                                  "WHERE by_user = $1 AND idempotency_key = $2"),
-                SPI_OK_SELECT);
+  arguments.text(actor_or_null());
+  return arguments.run(
+             replays_statement(schema,
+                               "INSERT INTO %s.operator_replays (by_user, idempotency_key, request_hash, actor) "
+                               "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"),
+             SPI_OK_INSERT) > 0;
+}
+
+// 0 where the key is not there any more.
+Datum find_results(Oid schema, const ReplayRequest &request) {
+  Arguments arguments;
+  put_key(arguments, request);
+  arguments.put(BYTEAOID, hash_of(request));
+  const std::uint64_t rows =
+      arguments.run(replays_statement(schema,
+                                      "SELECT request_hash = $3, requested_at, results FROM %s.operator_replays "
+                                      "WHERE by_user = $1 AND idempotency_key = $2"),
+                    SPI_OK_SELECT);
+  if (rows == 0) return static_cast<Datum>(0);
   Columns columns(0);
-  if (columns.boolean()) return;
+  const bool same = columns.boolean();
+  const Timestamp requested_at = columns.time();
+  if (same) return columns.not_null();
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("idempotency_key \"%s\" was used for another replay, at %s", request.key,
-                         timestamptz_to_str(columns.time())),
+                         timestamptz_to_str(requested_at)),
                   errhint("Give each replay a key of its own, such as a random UUID.")));
 }
 
 }  // namespace
 
-bool claim_replay(Oid schema, const ReplayRequest &request) {
-  Arguments arguments;
-  put_key(arguments, request);
-  arguments.put(BYTEAOID, hash_of(request));
-  arguments.text(actor_or_null());
-  const bool claimed =
-      arguments.run(replays_statement(schema,
-                                      "INSERT INTO %s.operator_replays (by_user, idempotency_key, request_hash, "
-                                      "actor) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"),
-                    SPI_OK_INSERT) > 0;
-  if (!claimed) check_same(schema, request);
-  return claimed;
+Datum claim_replay(Oid schema, const ReplayRequest &request) {
+  // Old keys are pruned at any time, also between these two.
+  for (;;) {
+    CHECK_FOR_INTERRUPTS();
+    if (insert_key(schema, request)) return static_cast<Datum>(0);
+    if (const Datum results = find_results(schema, request)) return results;
+  }
 }
 
 void store_replay(Oid schema, const ReplayRequest &request, Datum results) {
@@ -70,16 +87,6 @@ void store_replay(Oid schema, const ReplayRequest &request, Datum results) {
                                   "UPDATE %s.operator_replays SET results = $3 "
                                   "WHERE by_user = $1 AND idempotency_key = $2"),
                 SPI_OK_UPDATE);
-}
-
-void load_replay(Oid schema, const ReplayRequest &request) {
-  Arguments arguments;
-  put_key(arguments, request);
-  arguments.run(replays_statement(schema,
-                                  "SELECT r.* FROM %s.operator_replays o, jsonb_to_recordset(o.results) "
-                                  "AS r (delivery_id text, outcome text, audit_id bigint, detail text) "
-                                  "WHERE o.by_user = $1 AND o.idempotency_key = $2"),
-                SPI_OK_SELECT);
 }
 
 }  // namespace insights::pg

@@ -10,6 +10,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "parser/parse_func.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/acl.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/varlena.h"
@@ -65,16 +66,24 @@ const char *pending_status(const Source &source) {
   return only;
 }
 
-// Whether the expression is no more than a column that an UPDATE may set.
-bool is_settable(Relation relation, const char *expression) {
+// The column that the expression is no more than; null where it is more.
+Form_pg_attribute column_of(Relation relation, const char *expression) {
   const TupleDesc descriptor = RelationGetDescr(relation);
   for (int i = 0; i < descriptor->natts; ++i) {
     const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-    if (attribute->attisdropped || std::strcmp(quote_identifier(NameStr(attribute->attname)), expression) != 0)
-      continue;
-    return attribute->attgenerated == '\0' && attribute->attidentity != ATTRIBUTE_IDENTITY_ALWAYS;
+    if (!attribute->attisdropped && std::strcmp(quote_identifier(NameStr(attribute->attname)), expression) == 0) {
+      return attribute;
+    }
   }
-  return false;
+  return nullptr;
+}
+
+bool is_column(Relation relation, const char *expression) { return column_of(relation, expression) != nullptr; }
+
+// Whether an UPDATE may set it.
+bool is_settable(Relation relation, const char *expression) {
+  const Form_pg_attribute column = column_of(relation, expression);
+  return column != nullptr && column->attgenerated == '\0' && column->attidentity != ATTRIBUTE_IDENTITY_ALWAYS;
 }
 
 void require_settable(const Source &source, Relation relation, Field field) {
@@ -111,21 +120,67 @@ void append_failed_of(StringInfo query, const Source &source, const char *ids) {
   append_id_in(query, source, ids);
   appendStringInfoString(query, " AND ");
   append_status_in(query, source, kFailedStatuses);
-  if (source.filter != nullptr) appendStringInfo(query, " AND (%s)", source.filter);
 }
 
-const char *update_statement(const Source &source, const char *ids) {
+Oid table_of(std::uint64_t row) {
+  bool null = false;
+  return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &null));
+}
+
+// A table's rows by where they lie: no expression of the mapping is needed to find them again, and no other row of the
+// same id is touched. The rows are in SPI_tuptable, as id, tableoid and ctid.
+const char *places(std::uint64_t rows) {
+  StringInfoData condition;
+  initStringInfo(&condition);
+  List *tables = NIL;
+  for (std::uint64_t i = 0; i < rows; ++i) tables = list_append_unique_oid(tables, table_of(i));
+  const ListCell *cell = nullptr;
+  foreach (cell, tables) {
+    appendStringInfo(&condition, "%s(tableoid OPERATOR(pg_catalog.=) %u AND ctid OPERATOR(pg_catalog.=) ANY (ARRAY[",
+                     condition.len > 0 ? " OR " : "", lfirst_oid(cell));
+    const char *separator = "";
+    for (std::uint64_t i = 0; i < rows; ++i) {
+      if (table_of(i) != lfirst_oid(cell)) continue;
+      appendStringInfo(&condition, "%s'%s'", separator, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3));
+      separator = ", ";
+    }
+    appendStringInfoString(&condition, "]::pg_catalog.tid[]))");
+  }
+  return condition.data;
+}
+
+// Other rows by their ids, which must be a column: any other expression could mean something
+// else to a caller with a search_path of his own.
+const char *ids_condition(const Source &source, Relation relation, const char *ids) {
+  if (!is_column(relation, source.field(Field::kId))) {
+    cannot_replay(source, psprintf("id is %s, which is no column", source.field(Field::kId)), kNeedsFunction);
+  }
+  if (source.filter != nullptr) {
+    cannot_replay(source, "\"where\" of its mapping cannot be used in an update by ids", kNeedsFunction);
+  }
+  StringInfoData condition;
+  initStringInfo(&condition);
+  const KeyComparison id = id_comparison(source);
+  appendStringInfo(&condition, "%s %s ANY (%s::%s[]) AND ", id.operand, id.equals, quote_literal_cstr(ids), id.type);
+  append_status_in(&condition, source, kFailedStatuses);
+  return condition.data;
+}
+
+// Whether rows can be found again by where they lie; whoever may select some of the columns only may not see that.
+bool shows_places(Relation relation) {
+  const char kind = relation->rd_rel->relkind;
+  return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
+         pg_class_aclcheck(RelationGetRelid(relation), GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
+const char *update_statement(const Source &source, const char *condition) {
   Relation relation = relation_open(require_source_relation(&source), AccessShareLock);
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfo(&query, "UPDATE %s SET ", source.relation);
   append_assignments(&query, source, relation);
   relation_close(relation, NoLock);
-  append_failed_of(&query, source, ids);
-  // A trigger may have put the old status back.
-  appendStringInfoString(&query, " RETURNING CASE WHEN ");
-  append_status_in(&query, source, kFailedStatuses);
-  appendStringInfo(&query, " THEN NULL ELSE (%s)::pg_catalog.text END", source.field(Field::kId));
+  appendStringInfo(&query, " WHERE %s", condition);
   return query.data;
 }
 
@@ -180,22 +235,40 @@ char *qualified_replay_function(const char *name) {
   return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function));
 }
 
-std::uint64_t lock_failed(const Source &source, const char *ids) {
-  const Oid relation = require_source_relation(&source);
-  if ((relation_is_updatable(relation, NIL, true, nullptr) & (1 << CMD_UPDATE)) == 0) {
+Taken take_failed(const Source &source, const char *ids) {
+  Relation relation = relation_open(require_source_relation(&source), AccessShareLock);
+  if ((relation_is_updatable(RelationGetRelid(relation), NIL, true, nullptr) & (1 << CMD_UPDATE)) == 0) {
     cannot_replay(source, psprintf("%s cannot be updated", source.relation), kNeedsFunction);
   }
+  require_settable(source, relation, Field::kStatus);
+  const char *condition = shows_places(relation) ? nullptr : ids_condition(source, relation, ids);
   StringInfoData query;
   initStringInfo(&query);
-  appendStringInfo(&query, "SELECT (%s)::text FROM %s", source.field(Field::kId), source.relation);
+  appendStringInfo(&query, "SELECT (%s)::text%s FROM %s", source.field(Field::kId),
+                   condition == nullptr ? ", tableoid, ctid" : "", source.relation);
   append_failed_of(&query, source, ids);
+  if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
   appendStringInfoString(&query, " FOR UPDATE SKIP LOCKED");
   if (SPI_execute(query.data, false, 0) != SPI_OK_SELECT) elog(ERROR, "the deliveries could not be locked");
-  return SPI_processed;
+  if (condition == nullptr) condition = places(SPI_processed);
+  relation_close(relation, NoLock);
+  return {SPI_processed, condition};
 }
 
-const char *requeue_statement(const Source &source, const char *ids) {
-  return source.replay_function != nullptr ? function_statement(source, ids) : update_statement(source, ids);
+const char *requeue_statement(const Source &source, const char *ids, const char *condition) {
+  return condition == nullptr ? function_statement(source, ids) : update_statement(source, condition);
+}
+
+std::uint64_t find_requeued(const Source &source, const char *ids) {
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfo(&query, "SELECT (%s)::text FROM %s WHERE ", source.field(Field::kId), source.relation);
+  append_id_in(&query, source, ids);
+  appendStringInfoString(&query, " AND NOT (");
+  append_status_in(&query, source, kFailedStatuses);
+  appendStringInfoChar(&query, ')');
+  if (SPI_execute(query.data, false, 0) != SPI_OK_SELECT) elog(ERROR, "the deliveries could not be read");
+  return SPI_processed;
 }
 
 }  // namespace insights::pg

@@ -13,14 +13,26 @@ void check_replay_status(const Source &source);
 // put back in line, as SETOF text or text[]. Raises 42883 where there is none, 42P13 where it returns anything else.
 char *qualified_replay_function(const char *name);
 
-// Locks those that are failed now and that no other transaction has locked, until the end of the transaction; their ids
-// are in SPI_tuptable. `ids` is the text of an array, here and below. Both run between SPI_connect and SPI_finish,
-// under pinned settings and with the caller's rights.
-std::uint64_t lock_failed(const Source &source, const char *ids);
+// All of these run between SPI_connect and SPI_finish, under pinned settings and with the caller's rights. `ids` is the
+// text of an array.
 
-// The statement that puts deliveries back in line and returns the ids of those that it did, and NULLs: an UPDATE, or a
-// call of the source's function. All names in it are qualified, so that it can run in the caller's own settings, as
-// what it sets off may need them. Raises 55000 where the source cannot do it.
-const char *requeue_statement(const Source &source, const char *ids);
+// Deliveries that are locked until the end of the transaction: their ids are in SPI_tuptable.
+struct Taken {
+  std::uint64_t rows;
+  const char *condition;  // finds them again
+};
+
+// Locks those that are failed now and that no other transaction has locked. Raises 55000 where the source's deliveries
+// cannot be updated.
+Taken take_failed(const Source &source, const char *ids);
+
+// The statement that puts deliveries back in line: an UPDATE of what was taken, or, without a condition, a call of the
+// source's function, which returns the ids of those that it did. It runs in the caller's own settings, as what it sets
+// off may need them; so it names nothing that a search_path could make another thing of: no expression of the mapping
+// but plain columns. Raises 55000 where the source cannot do it.
+const char *requeue_statement(const Source &source, const char *ids, const char *condition);
+
+// Which of those that were failed are not any more: their ids are in SPI_tuptable. A trigger may have kept some.
+std::uint64_t find_requeued(const Source &source, const char *ids);
 
 }  // namespace insights::pg
