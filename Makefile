@@ -61,6 +61,7 @@ OBJS = \
 	src/pg/module.o \
 	src/pg/mutes.o \
 	src/pg/notify.o \
+	src/pg/own_lock.o \
 	src/pg/query.o \
 	src/pg/replay.o \
 	src/pg/replay_advice.o \

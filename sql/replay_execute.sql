@@ -526,6 +526,20 @@ SELECT count(delivery_source_register('twins', 'twins', '{"where": "NOT gone"}')
 SELECT replay('{1,2}', 'twins', false, 'twins');
 SELECT replay('{1}', 'twins by force', true, 'twins');
 SELECT id, target, status, gone FROM twins ORDER BY id, target COLLATE "C", gone, status COLLATE "C";
+-- What an update takes out of a view is replayed all the same; what a trigger kept is not, though another one has its id.
+CREATE VIEW failing AS SELECT id, created_at, target, status FROM twins WHERE status = 'failed';
+INSERT INTO twins (id, target, status) VALUES (3, '/three', 'failed'), (4, '/four', 'failed'), (4, '/four', 'delivered');
+SELECT count(delivery_source_register('failing', 'failing'));
+SELECT replay('{3}', 'out of sight', true, 'failing');
+SELECT status FROM twins WHERE id = 3;
+CREATE FUNCTION keep_four() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN new.id <> 4 THEN new END; END $$;
+CREATE TRIGGER keep_four BEFORE UPDATE ON twins FOR EACH ROW EXECUTE FUNCTION keep_four();
+SELECT replay('{4}', 'kept', true, 'twins'), replay('{4}', 'kept in sight', true, 'failing');
+SELECT count(*) FROM operator_audit WHERE metadata ->> 'source' IN ('twins', 'failing') AND target_id IN ('3', '4');
+-- Types that no list of texts can be made of.
+CREATE TABLE odd (id int[], created_at timestamptz DEFAULT now(), target text DEFAULT '/odd', status text DEFAULT 'failed');
+SELECT count(delivery_source_register('odd', 'odd'));
+SELECT replay('{1}', 'odd', true, 'odd');
 -- Settings in which an id looks another way.
 CREATE TABLE dated (id date, created_at timestamptz DEFAULT now(), target text DEFAULT '/dated', status text DEFAULT 'failed');
 INSERT INTO dated VALUES ('2026-01-02');

@@ -5,6 +5,7 @@
 #include "arguments.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
+#include "own_lock.hpp"
 #include "rollup_type.hpp"
 #include "row.hpp"
 #include "source.hpp"
@@ -88,10 +89,7 @@ char *audit_statement(Oid schema, const char *format) {
 }
 
 // One writer at a time, until the end of the transaction: the chain is in the order of commits.
-void lock_audit(Oid schema) {
-  const Oid table = get_relname_relid("operator_audit", schema);
-  DirectFunctionCall2(pg_advisory_xact_lock_int4, Int32GetDatum(static_cast<int32>(table)), Int32GetDatum(0));
-}
+void lock_audit(Oid schema) { take_own_lock(get_relname_relid("operator_audit", schema), 0); }
 
 // The id and the hash of the newest row; 0 and zeros where there is none.
 void read_head(Oid schema, AuditRow *next) {

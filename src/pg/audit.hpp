@@ -15,9 +15,9 @@ struct AuditEntry {
   Jsonb *metadata;  // an object
 };
 
-// What a session is to be recorded as in the chain.
+// Whence it was done, as the application says.
 struct AuditSource {
-  Datum ip;  // inet, as the application says
+  Datum ip;  // inet
   bool no_ip;
 };
 

@@ -3,6 +3,7 @@
 #include "actor.hpp"
 #include "compute.hpp"
 #include "notify.hpp"
+#include "own_lock.hpp"
 #include "source.hpp"
 #include "statement.hpp"
 
@@ -353,15 +354,10 @@ void require_fresh_snapshots(const char *what) {
 bool try_lock_source(Oid schema, const char *source) {
   const uint32 hash =
       ::hash_bytes(reinterpret_cast<const unsigned char *>(source), static_cast<int>(std::strlen(source)));
-  return DatumGetBool(DirectFunctionCall2(pg_try_advisory_xact_lock_int4,
-                                          Int32GetDatum(static_cast<int32>(sources_table(schema))),
-                                          Int32GetDatum(static_cast<int32>(hash))));
+  return try_own_lock(sources_table(schema), hash);
 }
 
-void lock_incidents(Oid schema) {
-  DirectFunctionCall2(pg_advisory_xact_lock_int4, Int32GetDatum(static_cast<int32>(incidents_table(schema))),
-                      Int32GetDatum(0));
-}
+void lock_incidents(Oid schema) { take_own_lock(incidents_table(schema), 0); }
 
 StoredKeys load_keys(Oid schema, const char *source, Timestamp as_of, const LifecyclePolicy &policy) {
   Arguments arguments;

@@ -153,7 +153,15 @@ void append_label_in(StringInfo query, const char *label, const LabelSet &labels
   appendStringInfo(query, "]::text[]) ELSE %s END", wanted(LabelClass::kOther) ? "true" : "false");
 }
 
-KeyComparison id_comparison(const Source &source) { return compared(source, "id", source.field(Field::kId)); }
+KeyComparison id_comparison(const Source &source) {
+  const Oid type = expression_type(&source, source.field(Field::kId));
+  if (OidIsValid(get_element_type(type)) || type_is_rowtype(type)) {
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("ids of type %s cannot be given", format_type_be(type)),
+             errhint("Map id to a text that is made of it.")));
+  }
+  return compared(source, "id", source.field(Field::kId));
+}
 
 void append_id_in(StringInfo query, const Source &source, const char *ids) {
   const KeyComparison id = id_comparison(source);

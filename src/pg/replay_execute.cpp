@@ -258,7 +258,7 @@ void put_back(const Source &source, const Deliveries &deliveries, int *pinned) {
   AtEOXact_GUC(true, *pinned);
   if (SPI_execute(statement, false, 0) < 0) elog(ERROR, "the deliveries could not be put back in line");
   *pinned = pin_settings("pg_catalog, pg_temp");
-  const std::uint64_t rows = condition == nullptr ? SPI_processed : find_requeued(source, taken);
+  const std::uint64_t rows = condition == nullptr ? SPI_processed : read_requeued(SPI_processed);
   mark(deliveries, rows, Outcome::kTaken, Outcome::kReplayed);
   refuse_taken(source, deliveries);
 }

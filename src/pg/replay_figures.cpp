@@ -96,7 +96,7 @@ ReplayFigures count_replays(Oid schema, const Window &window, const Source *sour
              {TimestampTzGetDatum(request.after), TimestampTzGetDatum(request.until), ids}});
   Columns columns(0);
   const std::uint64_t replayed = columns.count();
-  return {replayed, columns.count(), true};
+  return replayed == 0 ? retried : ReplayFigures{replayed, columns.count(), true};
 }
 
 }  // namespace insights::pg

@@ -1,7 +1,8 @@
 #include "requeue.hpp"
 
+#include "delivery_filter.hpp"
 #include "query.hpp"
-#include "source_expression.hpp"
+#include "statement.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -78,8 +79,6 @@ Form_pg_attribute column_of(Relation relation, const char *expression) {
   return nullptr;
 }
 
-bool is_column(Relation relation, const char *expression) { return column_of(relation, expression) != nullptr; }
-
 // Whether an UPDATE may set it.
 bool is_settable(Relation relation, const char *expression) {
   const Form_pg_attribute column = column_of(relation, expression);
@@ -149,19 +148,18 @@ const char *places(std::uint64_t rows) {
   return condition.data;
 }
 
-// Other rows by their ids, which must be a column: any other expression could mean something
-// else to a caller with a search_path of his own.
-const char *ids_condition(const Source &source, Relation relation, const char *ids) {
-  if (!is_column(relation, source.field(Field::kId))) {
-    cannot_replay(source, psprintf("id is %s, which is no column", source.field(Field::kId)), kNeedsFunction);
-  }
-  if (source.filter != nullptr) {
-    cannot_replay(source, "\"where\" of its mapping cannot be used in an update by ids", kNeedsFunction);
+// Other rows by their ids. The rows are in SPI_tuptable.
+const char *ids_condition(const Source &source, std::uint64_t rows) {
+  ArrayBuildState *ids = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    bool null = false;
+    const Datum id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
+    ids = accumArrayResult(ids, id, null, TEXTOID, CurrentMemoryContext);
   }
   StringInfoData condition;
   initStringInfo(&condition);
-  const KeyComparison id = id_comparison(source);
-  appendStringInfo(&condition, "%s %s ANY (%s::%s[]) AND ", id.operand, id.equals, quote_literal_cstr(ids), id.type);
+  append_id_in(&condition, source, array_text(DatumGetArrayTypeP(makeArrayResult(ids, CurrentMemoryContext))));
+  appendStringInfoString(&condition, " AND ");
   append_status_in(&condition, source, kFailedStatuses);
   return condition.data;
 }
@@ -180,7 +178,8 @@ const char *update_statement(const Source &source, const char *condition) {
   appendStringInfo(&query, "UPDATE %s SET ", source.relation);
   append_assignments(&query, source, relation);
   relation_close(relation, NoLock);
-  appendStringInfo(&query, " WHERE %s", condition);
+  appendStringInfo(&query, " WHERE %s RETURNING %s, ", condition, source.field(Field::kId));
+  append_status_in(&query, source, kFailedStatuses);
   return query.data;
 }
 
@@ -219,6 +218,24 @@ const char *function_statement(const Source &source, const char *ids) {
   return psprintf(format, source.replay_function, quote_literal_cstr(ids));
 }
 
+// What an update in the caller's settings can do without the mapping's other expressions.
+bool require_updatable(const Source &source, Relation relation) {
+  if ((relation_is_updatable(RelationGetRelid(relation), NIL, true, nullptr) & (1 << CMD_UPDATE)) == 0) {
+    cannot_replay(source, psprintf("%s cannot be updated", source.relation), kNeedsFunction);
+  }
+  if (column_of(relation, source.field(Field::kId)) == nullptr) {
+    cannot_replay(source, psprintf("id is %s, which is no column", source.field(Field::kId)), kNeedsFunction);
+  }
+  require_settable(source, relation, Field::kStatus);
+  const bool places = shows_places(relation);
+  if (!places && source.filter != nullptr) {
+    cannot_replay(source,
+                  "\"where\" of its mapping cannot be used in an update of what is no table, or some columns of one",
+                  kNeedsFunction);
+  }
+  return places;
+}
+
 }  // namespace
 
 void check_replay_status(const Source &source) {
@@ -237,38 +254,37 @@ char *qualified_replay_function(const char *name) {
 
 Taken take_failed(const Source &source, const char *ids) {
   Relation relation = relation_open(require_source_relation(&source), AccessShareLock);
-  if ((relation_is_updatable(RelationGetRelid(relation), NIL, true, nullptr) & (1 << CMD_UPDATE)) == 0) {
-    cannot_replay(source, psprintf("%s cannot be updated", source.relation), kNeedsFunction);
-  }
-  require_settable(source, relation, Field::kStatus);
-  const char *condition = shows_places(relation) ? nullptr : ids_condition(source, relation, ids);
+  const bool by_place = require_updatable(source, relation);
+  relation_close(relation, NoLock);
   StringInfoData query;
   initStringInfo(&query);
-  appendStringInfo(&query, "SELECT (%s)::text%s FROM %s", source.field(Field::kId),
-                   condition == nullptr ? ", tableoid, ctid" : "", source.relation);
+  appendStringInfo(&query, "SELECT (%s)::text%s FROM %s", source.field(Field::kId), by_place ? ", tableoid, ctid" : "",
+                   source.relation);
   append_failed_of(&query, source, ids);
   if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
-  appendStringInfoString(&query, " FOR UPDATE SKIP LOCKED");
+  // Weaker than FOR UPDATE only towards those who insert rows that refer to these: they are not in the way.
+  appendStringInfoString(&query, " FOR NO KEY UPDATE SKIP LOCKED");
   if (SPI_execute(query.data, false, 0) != SPI_OK_SELECT) elog(ERROR, "the deliveries could not be locked");
-  if (condition == nullptr) condition = places(SPI_processed);
-  relation_close(relation, NoLock);
-  return {SPI_processed, condition};
+  return {SPI_processed, by_place ? places(SPI_processed) : ids_condition(source, SPI_processed)};
 }
 
 const char *requeue_statement(const Source &source, const char *ids, const char *condition) {
   return condition == nullptr ? function_statement(source, ids) : update_statement(source, condition);
 }
 
-std::uint64_t find_requeued(const Source &source, const char *ids) {
-  StringInfoData query;
-  initStringInfo(&query);
-  appendStringInfo(&query, "SELECT (%s)::text FROM %s WHERE ", source.field(Field::kId), source.relation);
-  append_id_in(&query, source, ids);
-  appendStringInfoString(&query, " AND NOT (");
-  append_status_in(&query, source, kFailedStatuses);
-  appendStringInfoChar(&query, ')');
-  if (SPI_execute(query.data, false, 0) != SPI_OK_SELECT) elog(ERROR, "the deliveries could not be read");
-  return SPI_processed;
+std::uint64_t read_requeued(std::uint64_t rows) {
+  const Oid type = SPI_gettypeid(SPI_tuptable->tupdesc, 1);
+  ArrayBuildState *ids = initArrayResult(type, CurrentMemoryContext, false);
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    bool null = false;
+    bool unknown = false;
+    const Datum id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
+    const bool failed = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &unknown));
+    if (!failed || unknown) ids = accumArrayResult(ids, id, null, type, CurrentMemoryContext);
+  }
+  Arguments arguments;
+  arguments.put(get_array_type(type), makeArrayResult(ids, CurrentMemoryContext));
+  return arguments.read("SELECT id::text FROM unnest($1) AS u (id)");
 }
 
 }  // namespace insights::pg

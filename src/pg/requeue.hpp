@@ -32,7 +32,8 @@ Taken take_failed(const Source &source, const char *ids);
 // but plain columns. Raises 55000 where the source cannot do it.
 const char *requeue_statement(const Source &source, const char *ids, const char *condition);
 
-// Which of those that were failed are not any more: their ids are in SPI_tuptable. A trigger may have kept some.
-std::uint64_t find_requeued(const Source &source, const char *ids);
+// After the UPDATE, of which SPI_tuptable has so many rows: the ids of those that are not failed any more, as texts, in
+// SPI_tuptable. A trigger may have kept some.
+std::uint64_t read_requeued(std::uint64_t rows);
 
 }  // namespace insights::pg

@@ -1,0 +1,14 @@
+// Locks of our own, until the end of the transaction, on a table of ours and a number. They are advisory locks of a
+// class that SQL's functions cannot take, so that nobody can keep us waiting by them.
+#pragma once
+
+#include "pg.hpp"
+
+namespace insights::pg {
+
+void take_own_lock(Oid table, std::uint32_t number);
+
+// False where another session has it.
+bool try_own_lock(Oid table, std::uint32_t number);
+
+}  // namespace insights::pg
