@@ -1,0 +1,35 @@
+import { useQuery } from '@tanstack/react-query';
+import { me } from '../api/queries';
+import { LiveProvider } from '../live/LiveProvider';
+import { ProblemNotice } from '../ui/ProblemNotice';
+import { Skeleton } from '../ui/Skeleton';
+import styles from './App.module.css';
+import { SessionProvider } from './session';
+import { Shell } from './Shell';
+
+export function App() {
+  const { data, error, refetch } = useQuery(me);
+  if (data) {
+    return (
+      <SessionProvider value={data}>
+        {data.permissions.incidents ? (
+          <LiveProvider>
+            <Shell />
+          </LiveProvider>
+        ) : (
+          <Shell />
+        )}
+      </SessionProvider>
+    );
+  }
+  return (
+    <main className={styles.alone}>
+      <h1>Command Center</h1>
+      {error ? (
+        <ProblemNotice error={error} onRetry={() => void refetch()} />
+      ) : (
+        <Skeleton height="6rem" label="Loading" />
+      )}
+    </main>
+  );
+}

@@ -1,0 +1,4 @@
+import { useSyncExternalStore } from 'react';
+import { currentTheme, watchTheme } from './theme';
+
+export const useTheme = () => useSyncExternalStore(watchTheme, currentTheme);

@@ -1,0 +1,24 @@
+import type { ReplayPlan } from '../api/types';
+import { formatCount, formatNoun } from '../format/numbers';
+import { MOST_AT_ONCE, type ReplayRequest } from './request';
+import styles from './Replay.module.css';
+
+export function PlanSummary({ plan, request }: { plan: ReplayPlan; request: ReplayRequest }) {
+  const missing = request.of === 'selected' ? request.count - plan.total : 0;
+  return (
+    <div data-testid="plan-summary">
+      <p className={styles.lead}>
+        {plan.total === 0
+          ? 'There is nothing to replay: none of these has failed.'
+          : `${formatNoun(plan.total - plan.held, 'delivery', 'deliveries')} can be replayed, ${formatCount(plan.held)} on hold.`}
+      </p>
+      <p className={styles.muted}>Nothing has been changed yet.</p>
+      {missing > 0 && plan.total > 0 && (
+        <p className={styles.muted}>{formatCount(missing)} of the selected are not failed any more and stay out.</p>
+      )}
+      {request.of === 'matching' && plan.total === MOST_AT_ONCE && (
+        <p className={styles.muted}>These are the oldest {formatCount(MOST_AT_ONCE)}; there may be more.</p>
+      )}
+    </div>
+  );
+}
