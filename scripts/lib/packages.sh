@@ -14,6 +14,15 @@ PACKAGES_DEMO=("postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" "postgre
 PACKAGES_TEST=("${PACKAGES_DEMO[@]}" cmake libgtest-dev libboost-math-dev libbenchmark-dev
   "libclang-rt-$CLANG_MAJOR-dev" libipc-run-perl "clang-format-$CLANG_MAJOR" "clang-tidy-$CLANG_MAJOR")
 
+# To serve the web dashboard, and to test it and the HTTP API as well.
+# shellcheck disable=SC2034  # scripts/demo and scripts/test use them
+PACKAGES_WEB=(python3 python3-fastapi python3-psycopg python3-psycopg-pool python3-uvicorn)
+# shellcheck disable=SC2034
+PACKAGES_TEST_WEB=("${PACKAGES_WEB[@]}" python3-pytest python3-httpx python3-yaml chromium)
+# Taken apart, not installed: they would start services that nobody here asked for.
+# shellcheck disable=SC2034
+PACKAGES_MONITORING=(prometheus prometheus-postgres-exporter)
+
 as_root() {
   if ((EUID == 0)); then "$@"; else sudo -- "$@"; fi
 }
@@ -48,6 +57,26 @@ packages_install() {
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300)
   as_root "${apt[@]}" update >&2
   as_root "${apt[@]}" install --no-install-recommends "${missing[@]}" >&2 </dev/null
+}
+
+# packages_extract DIR PACKAGE...: their files below DIR, without installing them.
+packages_extract() {
+  local dir=$1 deb
+  shift
+  mkdir -p "$dir/debs"
+  (
+    cd "$dir/debs"
+    apt-get -q download "$@" 2>/dev/null || { as_root apt-get -q update && apt-get -q download "$@"; }
+  ) >&2
+  for deb in "$dir"/debs/*.deb; do dpkg -x "$deb" "$dir"; done
+}
+
+# node_install: Node.js with npm, unless the machine has one that is new enough.
+node_install() {
+  if command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)'; then
+    return 0
+  fi
+  packages_install nodejs npm
 }
 
 # extension_install DIR: build the extension in DIR and install it into the server of PG_CONFIG.
