@@ -540,6 +540,12 @@ SELECT count(*) FROM operator_audit WHERE metadata ->> 'source' IN ('twins', 'fa
 CREATE TABLE odd (id int[], created_at timestamptz DEFAULT now(), target text DEFAULT '/odd', status text DEFAULT 'failed');
 SELECT count(delivery_source_register('odd', 'odd'));
 SELECT replay('{1}', 'odd', true, 'odd');
+-- What deletes the record of its own replay ends it: the same request could be done again.
+CREATE FUNCTION forgetful(ids text[]) RETURNS text[] LANGUAGE plpgsql AS $$ BEGIN DELETE FROM insights.operator_replays WHERE idempotency_key = 'forgotten'; RETURN ids; END $$;
+UPDATE kinds SET status = 'failed';
+SELECT count(delivery_source_register('kinds', 'kinds', '{"replay_function": "forgetful"}'));
+SELECT replay('{1}', 'forgotten', true, 'kinds');
+SELECT count(*) FROM operator_audit WHERE metadata ->> 'idempotency_key' = 'forgotten';
 -- Settings in which an id looks another way.
 CREATE TABLE dated (id date, created_at timestamptz DEFAULT now(), target text DEFAULT '/dated', status text DEFAULT 'failed');
 INSERT INTO dated VALUES ('2026-01-02');

@@ -3,6 +3,8 @@
 
 #include "actor.hpp"
 #include "arguments.hpp"
+#include "array.hpp"
+#include "digest.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
 #include "own_lock.hpp"
@@ -54,16 +56,6 @@ AuditRow read_row(Columns &columns) {
   return row;
 }
 
-// Each with its length, so that no two rows are the same bytes.
-void append_field(StringInfo bytes, Text field) {
-  if (is_null(field)) {
-    appendStringInfoChar(bytes, 'n');
-    return;
-  }
-  appendStringInfo(bytes, "%zu:", field.size());
-  appendBinaryStringInfo(bytes, field.data(), static_cast<int>(field.size()));
-}
-
 Datum hash_of(const AuditRow &row) {
   StringInfoData bytes;
   initStringInfo(&bytes);
@@ -72,16 +64,12 @@ Datum hash_of(const AuditRow &row) {
        {row.actor, row.action, row.target, row.metadata, row.source_ip, row.by_user, row.previous_hash}) {
     append_field(&bytes, field);
   }
-  return DirectFunctionCall1(sha256_bytea, PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len)));
+  return sha256(bytes);
 }
 
 Text bytes_of_datum(Datum bytea) {
   const struct varlena *bytes = PG_DETOAST_DATUM_PACKED(bytea);
   return {VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)};
-}
-
-Datum bytea_of(Text bytes) {
-  return PointerGetDatum(cstring_to_text_with_len(bytes.data(), static_cast<int>(bytes.size())));
 }
 
 char *audit_statement(Oid schema, const char *format) {
@@ -108,31 +96,6 @@ void read_head(Oid schema, AuditRow *next) {
   next->previous_hash = {zeros, sizeof zeros};
 }
 
-// One column of the new rows, as an array.
-class ColumnArray {
- public:
-  explicit ColumnArray(int count)
-      : values_(static_cast<Datum *>(palloc(sizeof(Datum) * static_cast<Size>(count)))),
-        nulls_(static_cast<bool *>(palloc0(static_cast<Size>(count)))) {}
-
-  void add(Datum value) { values_[count_++] = value; }
-  void add(Text value) {
-    nulls_[count_] = is_null(value);
-    add(is_null(value) ? static_cast<Datum>(0) : bytea_of(value));
-  }
-  void put(Arguments &arguments, Oid type, Oid array_type, int length, bool by_value, char alignment) {
-    int dims[] = {count_};
-    int bounds[] = {1};
-    arguments.put(array_type, PointerGetDatum(construct_md_array(values_, nulls_, 1, dims, bounds, type, length,
-                                                                 by_value, alignment)));
-  }
-
- private:
-  Datum *values_;
-  bool *nulls_;
-  int count_ = 0;
-};
-
 // What all of the new rows have in common, and the chain's head before them.
 AuditRow common_row(const AuditSource &from) {
   AuditRow row = {};
@@ -144,7 +107,8 @@ AuditRow common_row(const AuditSource &from) {
 }
 
 void insert_rows(Oid schema, AuditRow row, const AuditEntry *entries, int count, const AuditSource &from) {
-  ColumnArray ids(count), actions(count), targets(count), metadata(count), previous(count), hashes(count);
+  ArrayBuilder ids(INT8OID), actions(TEXTOID), targets(TEXTOID), metadata(JSONBOID), previous(BYTEAOID),
+      hashes(BYTEAOID);
   for (int i = 0; i < count; ++i, ++row.id) {
     Jsonb *object = entries[i].metadata;
     row.action = entries[i].action;
@@ -160,12 +124,9 @@ void insert_rows(Oid schema, AuditRow row, const AuditEntry *entries, int count,
     row.previous_hash = bytes_of_datum(hash);
   }
   Arguments arguments;
-  ids.put(arguments, INT8OID, INT8ARRAYOID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-  actions.put(arguments, TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT);
-  targets.put(arguments, TEXTOID, TEXTARRAYOID, -1, false, TYPALIGN_INT);
-  metadata.put(arguments, JSONBOID, JSONBARRAYOID, -1, false, TYPALIGN_INT);
-  previous.put(arguments, BYTEAOID, BYTEAARRAYOID, -1, false, TYPALIGN_INT);
-  hashes.put(arguments, BYTEAOID, BYTEAARRAYOID, -1, false, TYPALIGN_INT);
+  for (const ArrayBuilder *column : {&ids, &actions, &targets, &metadata, &previous, &hashes}) {
+    arguments.put(column->type(), column->array());
+  }
   arguments.text(row.actor);
   from.no_ip ? arguments.null(INETOID) : arguments.put(INETOID, from.ip);
   arguments.time(row.created_at);

@@ -1,10 +1,10 @@
 #include "delivery_filter.hpp"
 
 #include "../core/window.hpp"
+#include "array.hpp"
 #include "guard.hpp"
 
 extern "C" {
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 }
@@ -76,11 +76,9 @@ LabelSet label_member(const JsonbValue &value) {
 }
 
 const char *ids_member(const JsonbValue &value) {
-  ArrayBuildState *ids = initArrayResult(TEXTOID, CurrentMemoryContext, false);
-  each_text("ids", value, [&](const char *id) {
-    ids = accumArrayResult(ids, CStringGetTextDatum(id), false, TEXTOID, CurrentMemoryContext);
-  });
-  return array_text(DatumGetArrayTypeP(makeArrayResult(ids, CurrentMemoryContext)));
+  ArrayBuilder ids(TEXTOID);
+  each_text("ids", value, [&](const char *id) { ids.add(Text(id)); });
+  return ids.text();
 }
 
 Timestamp time_member(const char *key, const JsonbValue &value) {
@@ -158,8 +156,6 @@ FilteredWindow read_filter(JsonbContainer *object, Timestamp as_of) {
   window.after = time.hours ? as_of - *time.hours : time.since ? *time.since - 1 : DT_NOBEGIN;
   return window;
 }
-
-const char *array_text(ArrayType *texts) { return OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(texts)); }
 
 void require_id(const Source *source) {
   if (source->field(Field::kId) != nullptr) return;

@@ -5,7 +5,6 @@
 #include "query.hpp"
 
 extern "C" {
-#include "utils/array.h"
 #include "utils/jsonb.h"
 }
 
@@ -23,9 +22,6 @@ struct FilteredWindow {
 // have none); status and triage_label (a class or an array of classes); hours up to as_of, or since and until.
 // Raises 22023 for a member that is not known or makes no sense, with the value.
 FilteredWindow read_filter(JsonbContainer *object, Timestamp as_of);
-
-// A text array as the input function of any array type reads it.
-const char *array_text(ArrayType *texts);
 
 // Raises 22023 where the source has no id.
 void require_id(const Source *source);

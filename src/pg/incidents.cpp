@@ -1,8 +1,10 @@
 // The scan, and the operator's hand on incidents.
 #include "actor.hpp"
 #include "arguments.hpp"
+#include "digest.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
+#include "rollup_type.hpp"
 #include "row.hpp"
 #include "runs.hpp"
 #include "settings.hpp"
@@ -154,20 +156,15 @@ Pruned prune_incidents(Oid schema, Timestamp as_of, int most) {
 using namespace insights;
 using namespace insights::pg;
 
-// anomaly_key(source, tenant_id, endpoint, scope) -> uuid. Each text goes in with its length, so that no two keys are
-// the same bytes.
+// anomaly_key(source, tenant_id, endpoint, scope) -> uuid
 ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_key) {
   StringInfoData key;
   initStringInfo(&key);
   for (int i = 0; i < 4; ++i) {
-    appendStringInfoChar(&key, PG_ARGISNULL(i) ? 'n' : 't');
-    if (PG_ARGISNULL(i)) continue;
-    const struct varlena *text = PG_GETARG_VARLENA_PP(i);
-    appendStringInfo(&key, "%zu:", VARSIZE_ANY_EXHDR(text));
-    appendBinaryStringInfo(&key, VARDATA_ANY(text), static_cast<int>(VARSIZE_ANY_EXHDR(text)));
+    if (!PG_ARGISNULL(i)) appendStringInfoChar(&key, 't');
+    append_field(&key, PG_ARGISNULL(i) ? Text() : text_of(PG_GETARG_VARLENA_PP(i)));
   }
-  const Datum bytes = PointerGetDatum(cstring_to_text_with_len(key.data, key.len));
-  const struct varlena *digest = PG_DETOAST_DATUM_PACKED(DirectFunctionCall1(sha256_bytea, bytes));
+  const struct varlena *digest = PG_DETOAST_DATUM_PACKED(sha256(key));
   auto *uuid = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   std::memcpy(uuid->data, VARDATA_ANY(digest), UUID_LEN);
   return UUIDPGetDatum(uuid);

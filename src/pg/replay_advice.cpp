@@ -2,14 +2,11 @@
 
 #include <algorithm>
 
+#include "array.hpp"
 #include "detection.hpp"
 #include "role.hpp"
 #include "rollup_type.hpp"
 #include "statement.hpp"
-
-extern "C" {
-#include "utils/array.h"
-}
 
 namespace insights::pg {
 
@@ -94,20 +91,11 @@ char *candidates_query(const ScanRequest &request) {
 // One column of the held groups, as an array of texts: of those whose deliveries the caller has seen. What a query is
 // given shows in the plans that a session may print.
 Datum text_array(const std::pmr::vector<HeldGroup> &held, Text HeldGroup::*column) {
-  auto *values = static_cast<Datum *>(palloc(sizeof(Datum) * (held.size() + 1)));
-  auto *nulls = static_cast<bool *>(palloc(held.size() + 1));
-  int count = 0;
+  ArrayBuilder texts(TEXTOID);
   for (const HeldGroup &group : held) {
-    if (!group.seen) continue;
-    const Text text = group.*column;
-    nulls[count] = is_null(text);
-    values[count++] = is_null(text)
-                          ? static_cast<Datum>(0)
-                          : PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+    if (group.seen) texts.add(group.*column);
   }
-  int dims[] = {count};
-  int bounds[] = {1};
-  return PointerGetDatum(construct_md_array(values, nulls, 1, dims, bounds, TEXTOID, -1, false, TYPALIGN_INT));
+  return texts.array();
 }
 
 Candidate read_candidate(std::uint64_t row) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "arguments.hpp"
+#include "array.hpp"
 #include "audit.hpp"
 #include "delivery_filter.hpp"
 #include "guard.hpp"
@@ -68,7 +69,7 @@ const char *ids_argument(FunctionCallInfo fcinfo, int number) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%d ids are too many for one replay", count),
                     errhint("Replay at most %d at a time, each time with a key of its own.", kMostIds)));
   }
-  return array_text(ids);
+  return array_text(PointerGetDatum(ids));
 }
 
 const char *key_argument(FunctionCallInfo fcinfo, int number) {
@@ -178,14 +179,11 @@ void hold(Oid schema, const Source &source, const Deliveries &deliveries) {
 
 // The ids of those with this outcome as the text of an array; null for none.
 const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
-  ArrayBuildState *ids = nullptr;
+  ArrayBuilder ids(TEXTOID);
   for (const Delivery &delivery : deliveries) {
-    if (delivery.outcome != outcome) continue;
-    const Datum id =
-        PointerGetDatum(cstring_to_text_with_len(delivery.id.data(), static_cast<int>(delivery.id.size())));
-    ids = accumArrayResult(ids, id, false, TEXTOID, CurrentMemoryContext);
+    if (delivery.outcome == outcome) ids.add(delivery.id);
   }
-  return ids == nullptr ? nullptr : array_text(DatumGetArrayTypeP(makeArrayResult(ids, CurrentMemoryContext)));
+  return ids.empty() ? nullptr : ids.text();
 }
 
 // Gives the outcome `to` to those that have `from` and whose ids are in the first column of SPI_tuptable. An id may be

@@ -1,5 +1,6 @@
 #include "replay_figures.hpp"
 
+#include "array.hpp"
 #include "delivery_filter.hpp"
 #include "scan.hpp"
 #include "statement.hpp"
@@ -82,7 +83,7 @@ ReplayFigures count_replays(Oid schema, const Window &window, const Source *sour
   const Datum ids = replayed_ids(schema, window, source, condition != nullptr ? condition : "true");
   if (ids == static_cast<Datum>(0)) return retried;
   DeliveryFilter filter = {};
-  if (condition != nullptr) filter.ids = array_text(DatumGetArrayTypeP(ids));  // so that an index on it serves
+  if (condition != nullptr) filter.ids = array_text(ids);  // so that an index on it serves
   ScanRequest request = {};
   request.schema = schema;
   request.source = source;

@@ -1,12 +1,8 @@
 #include "replay_record.hpp"
 
 #include "actor.hpp"
+#include "digest.hpp"
 #include "statement.hpp"
-
-extern "C" {
-#include "lib/stringinfo.h"
-#include "utils/fmgrprotos.h"
-}
 
 namespace insights::pg {
 
@@ -16,18 +12,16 @@ char *replays_statement(Oid schema, const char *format) {
   return psprintf(format, quote_identifier(get_namespace_name(schema)));
 }
 
-void append_text(StringInfo bytes, const char *text) { appendStringInfo(bytes, "%zu:%s;", std::strlen(text), text); }
-
 // SHA-256 over all that is asked for, and as which role: behind a service's login, the answer to one role is none for
-// another. Each text goes in with its length, so that no two requests are the same bytes.
+// another.
 Datum hash_of(const ReplayRequest &request) {
   StringInfoData bytes;
   initStringInfo(&bytes);
-  append_text(&bytes, request.force ? "force" : "");
-  append_text(&bytes, request.role);
-  append_text(&bytes, request.source);
-  append_text(&bytes, request.ids);
-  return DirectFunctionCall1(sha256_bytea, PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len)));
+  for (const Text field :
+       {Text(request.force ? "force" : ""), Text(request.role), Text(request.source), Text(request.ids)}) {
+    append_field(&bytes, field);
+  }
+  return sha256(bytes);
 }
 
 void put_key(Arguments &arguments, const ReplayRequest &request) {
@@ -83,10 +77,16 @@ void store_replay(Oid schema, const ReplayRequest &request, Datum results) {
   Arguments arguments;
   put_key(arguments, request);
   arguments.put(JSONBOID, results);
-  arguments.run(replays_statement(schema,
-                                  "UPDATE %s.operator_replays SET results = $3 "
-                                  "WHERE by_user = $1 AND idempotency_key = $2"),
-                SPI_OK_UPDATE);
+  const std::uint64_t rows = arguments.run(replays_statement(schema,
+                                                             "UPDATE %s.operator_replays SET results = $3 "
+                                                             "WHERE by_user = $1 AND idempotency_key = $2"),
+                                           SPI_OK_UPDATE);
+  // What a replay sets off could prune its own key, and then the same request would be done again.
+  if (rows != 1) {
+    ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+                    errmsg("the record of replay \"%s\" was deleted in its course", request.key),
+                    errhint("Nothing was replayed. See what its trigger or its function deletes.")));
+  }
 }
 
 }  // namespace insights::pg

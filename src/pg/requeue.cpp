@@ -1,7 +1,8 @@
 #include "requeue.hpp"
 
-#include "delivery_filter.hpp"
+#include "array.hpp"
 #include "query.hpp"
+#include "source_expression.hpp"
 #include "statement.hpp"
 
 extern "C" {
@@ -67,18 +68,6 @@ const char *pending_status(const Source &source) {
   return only;
 }
 
-// The column that the expression is no more than; null where it is more.
-Form_pg_attribute column_of(Relation relation, const char *expression) {
-  const TupleDesc descriptor = RelationGetDescr(relation);
-  for (int i = 0; i < descriptor->natts; ++i) {
-    const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-    if (!attribute->attisdropped && std::strcmp(quote_identifier(NameStr(attribute->attname)), expression) == 0) {
-      return attribute;
-    }
-  }
-  return nullptr;
-}
-
 // Whether an UPDATE may set it.
 bool is_settable(Relation relation, const char *expression) {
   const Form_pg_attribute column = column_of(relation, expression);
@@ -98,9 +87,9 @@ void append_now(StringInfo query, const Source &source, Field field) {
   if (local) appendStringInfo(query, " AT TIME ZONE %s", quote_literal_cstr(source.time_zone));
 }
 
-// status pending, attempts 0, next retry now; and updated_at, for whoever follows changes by it.
+// status pending, attempts 0, next retry now; and updated_at, for whoever follows changes by it. That status can be set
+// is known from require_updatable().
 void append_assignments(StringInfo query, const Source &source, Relation relation) {
-  require_settable(source, relation, Field::kStatus);
   appendStringInfo(query, "%s = %s", source.field(Field::kStatus), quote_literal_cstr(pending_status(source)));
   if (source.field(Field::kAttempts) != nullptr) {
     require_settable(source, relation, Field::kAttempts);
@@ -114,8 +103,8 @@ void append_assignments(StringInfo query, const Source &source, Relation relatio
   if (updated_at != nullptr && is_settable(relation, updated_at)) append_now(query, source, Field::kUpdatedAt);
 }
 
+// A condition: of these ids, and failed.
 void append_failed_of(StringInfo query, const Source &source, const char *ids) {
-  appendStringInfoString(query, " WHERE ");
   append_id_in(query, source, ids);
   appendStringInfoString(query, " AND ");
   append_status_in(query, source, kFailedStatuses);
@@ -150,17 +139,11 @@ const char *places(std::uint64_t rows) {
 
 // Other rows by their ids. The rows are in SPI_tuptable.
 const char *ids_condition(const Source &source, std::uint64_t rows) {
-  ArrayBuildState *ids = initArrayResult(TEXTOID, CurrentMemoryContext, false);
-  for (std::uint64_t i = 0; i < rows; ++i) {
-    bool null = false;
-    const Datum id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
-    ids = accumArrayResult(ids, id, null, TEXTOID, CurrentMemoryContext);
-  }
+  ArrayBuilder ids(TEXTOID);
+  for (std::uint64_t i = 0; i < rows; ++i) ids.add(Columns(i).text());
   StringInfoData condition;
   initStringInfo(&condition);
-  append_id_in(&condition, source, array_text(DatumGetArrayTypeP(makeArrayResult(ids, CurrentMemoryContext))));
-  appendStringInfoString(&condition, " AND ");
-  append_status_in(&condition, source, kFailedStatuses);
+  append_failed_of(&condition, source, ids.text());
   return condition.data;
 }
 
@@ -258,8 +241,8 @@ Taken take_failed(const Source &source, const char *ids) {
   relation_close(relation, NoLock);
   StringInfoData query;
   initStringInfo(&query);
-  appendStringInfo(&query, "SELECT (%s)::text%s FROM %s", source.field(Field::kId), by_place ? ", tableoid, ctid" : "",
-                   source.relation);
+  appendStringInfo(&query, "SELECT (%s)::text%s FROM %s WHERE ", source.field(Field::kId),
+                   by_place ? ", tableoid, ctid" : "", source.relation);
   append_failed_of(&query, source, ids);
   if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
   // Weaker than FOR UPDATE only towards those who insert rows that refer to these: they are not in the way.
@@ -273,17 +256,15 @@ const char *requeue_statement(const Source &source, const char *ids, const char 
 }
 
 std::uint64_t read_requeued(std::uint64_t rows) {
-  const Oid type = SPI_gettypeid(SPI_tuptable->tupdesc, 1);
-  ArrayBuildState *ids = initArrayResult(type, CurrentMemoryContext, false);
+  ArrayBuilder ids(SPI_gettypeid(SPI_tuptable->tupdesc, 1));
   for (std::uint64_t i = 0; i < rows; ++i) {
+    Columns columns(i);
     bool null = false;
-    bool unknown = false;
-    const Datum id = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
-    const bool failed = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &unknown));
-    if (!failed || unknown) ids = accumArrayResult(ids, id, null, type, CurrentMemoryContext);
+    const Datum id = columns.next(&null);
+    if (!columns.boolean_or_null().value_or(false)) ids.add(id, null);
   }
   Arguments arguments;
-  arguments.put(get_array_type(type), makeArrayResult(ids, CurrentMemoryContext));
+  arguments.put(ids.type(), ids.array());
   return arguments.read("SELECT id::text FROM unnest($1) AS u (id)");
 }
 

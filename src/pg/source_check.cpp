@@ -4,6 +4,7 @@
 #include "memory.hpp"
 #include "scan.hpp"
 #include "source.hpp"
+#include "source_expression.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -82,21 +83,16 @@ void check_index(Report *report, const Source *source, Relation relation) {
 
 void check_time(Report *report, const Source *source, Relation relation) {
   const char *created_at = source->field(Field::kCreatedAt);
-  const TupleDesc descriptor = RelationGetDescr(relation);
-  for (int i = 0; i < descriptor->natts; ++i) {
-    const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-    if (attribute->attisdropped || std::strcmp(quote_identifier(NameStr(attribute->attname)), created_at) != 0)
-      continue;
-    if (attribute->attnotnull) {
-      report->add(source->name, "time", "ok", psprintf("%s is never NULL", created_at));
-    } else {
-      report->add(source->name, "time", "info",
-                  psprintf("%s may be NULL; deliveries without it are in no report", created_at),
-                  "Set it NOT NULL if it always has a value.");
-    }
-    return;
+  const Form_pg_attribute column = column_of(relation, created_at);
+  if (column == nullptr) {
+    report->add(source->name, "time", "info", psprintf("created_at is the expression %s", created_at));
+  } else if (column->attnotnull) {
+    report->add(source->name, "time", "ok", psprintf("%s is never NULL", created_at));
+  } else {
+    report->add(source->name, "time", "info",
+                psprintf("%s may be NULL; deliveries without it are in no report", created_at),
+                "Set it NOT NULL if it always has a value.");
   }
-  report->add(source->name, "time", "info", psprintf("created_at is the expression %s", created_at));
 }
 
 // Keys are texts: a column of another type is converted for every row.

@@ -127,6 +127,17 @@ int pin_settings(const char *search_path) {
   return level;
 }
 
+Form_pg_attribute column_of(Relation relation, const char *expression) {
+  const TupleDesc descriptor = RelationGetDescr(relation);
+  for (int i = 0; i < descriptor->natts; ++i) {
+    const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
+    if (!attribute->attisdropped && std::strcmp(quote_identifier(NameStr(attribute->attname)), expression) == 0) {
+      return attribute;
+    }
+  }
+  return nullptr;
+}
+
 MappedExpression *map_column(Relation relation, const char *column) {
   const TupleDesc descriptor = RelationGetDescr(relation);
   for (int i = 0; i < descriptor->natts; ++i) {

@@ -27,6 +27,9 @@ MappedExpression map_expression(Relation relation, const char *field, const char
 // The same for a condition.
 MappedExpression map_condition(Relation relation, const char *field, const char *text);
 
+// The column that an expression, as it is stored, is no more than; null where it is more.
+Form_pg_attribute column_of(Relation relation, const char *expression);
+
 // The expression that is just a column; null where the relation has no such column.
 MappedExpression *map_column(Relation relation, const char *column);
 
