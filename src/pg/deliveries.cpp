@@ -3,7 +3,6 @@
 #include "delivery_filter.hpp"
 #include "guard.hpp"
 #include "scan.hpp"
-#include "statement.hpp"
 #include "window.hpp"
 
 namespace insights::pg {
@@ -11,6 +10,11 @@ namespace insights::pg {
 namespace {
 
 constexpr int kMostListed = 1000;
+
+// How far back a search looks at first, how that grows, and up to where before it looks at all.
+constexpr Duration kFirstWidth = 15 * kMinute;
+constexpr int kGrowth = 8;
+constexpr Duration kLongestWidth = 366 * 24 * kHour;
 
 // Where the page before ended; what comes after it is older.
 struct Cursor {
@@ -61,54 +65,51 @@ void append_columns(StringInfo query, const ScanRequest &request) {
   append_as(query, source.field(Field::kError), "text");
 }
 
-// " FROM (...) AS d WHERE ...": what may be on the page. $3 and $4 are the exact bounds, since those on the raw column
-// may be wider; $5 and $6 are the cursor. The source's expressions stand in a query of their own, where no other name
-// is in their way.
-void append_listed(StringInfo query, const ScanRequest &request) {
-  appendStringInfoString(query, " FROM (SELECT ");
-  append_created_at(query, *request.source);
-  append_columns(query, request);
-  appendStringInfo(query, ", (%s)", request.source->field(Field::kCreatedAt));
-  append_deliveries(query, request);
-  appendStringInfoString(query,
-                         ") AS d (at, id, updated_at, tenant, endpoint, event_type, status, class, label, score, "
-                         "attempts, max_attempts, next_retry_at, http_status, error, raw) WHERE d.id IS NOT NULL AND "
-                         "d.at > $3 AND d.at <= $4 AND (d.at, d.id COLLATE \"C\") < ($5, $6)");
-  if (!request.filter->labels) return;
-  appendStringInfoString(query, " AND ");
-  append_label_in(query, "d.label", *request.filter->labels);
-}
-
-// $7 says how many.
+// $3 and $4 are the exact bounds, since those on the raw column may be wider; $5 and $6 the cursor, $7 how many. The
+// source's expressions stand in a query of their own, where no other name is in their way.
 char *page_query(const ScanRequest &request) {
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfoString(&query,
                          "SELECT d.id, d.at, d.updated_at, d.tenant, d.endpoint, d.event_type, d.status, d.class, "
-                         "d.label, d.score, d.attempts, d.max_attempts, d.next_retry_at, d.http_status, d.error");
-  append_listed(&query, request);
+                         "d.label, d.score, d.attempts, d.max_attempts, d.next_retry_at, d.http_status, d.error "
+                         "FROM (SELECT ");
+  append_created_at(&query, *request.source);
+  append_columns(&query, request);
+  append_deliveries(&query, request);
+  appendStringInfoString(&query,
+                         ") AS d (at, id, updated_at, tenant, endpoint, event_type, status, class, label, score, "
+                         "attempts, max_attempts, next_retry_at, http_status, error) WHERE d.id IS NOT NULL AND "
+                         "d.at > $3 AND d.at <= $4 AND (d.at, d.id COLLATE \"C\") < ($5, $6)");
+  if (request.filter->labels) {
+    appendStringInfoString(&query, " AND ");
+    append_label_in(&query, "d.label", *request.filter->labels);
+  }
   appendStringInfoString(&query, " ORDER BY d.at DESC, d.id COLLATE \"C\" DESC LIMIT $7");
   return query.data;
 }
 
-// The earliest of as many as fit on a page, by the raw column, and how many there are.
-char *page_start_query(const ScanRequest &request) {
-  StringInfoData query;
-  initStringInfo(&query);
-  appendStringInfoString(&query, "SELECT min(p.at), count(*) FROM (SELECT d.at");
-  append_listed(&query, request);
-  appendStringInfoString(&query, " ORDER BY d.raw DESC LIMIT $7) p");
-  return query.data;
+// The rows, in SPI_tuptable.
+void fetch_page(const ScanRequest &request, const Cursor &cursor, int max_rows) {
+  run_query(request, page_query,
+            {5,
+             {TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID},
+             {TimestampTzGetDatum(request.after), TimestampTzGetDatum(request.until), TimestampTzGetDatum(cursor.time),
+              CStringGetTextDatum(cursor.id), Int64GetDatum(max_rows)}});
 }
 
-// No index is in the order of times that are converted from a zone's. But one on the raw column finds a page's worth of
-// deliveries, and none that is earlier than all of these can be on the page.
-Timestamp page_start(const ScanRequest &request, const QueryParameters &parameters, int max_rows) {
-  if (request.source->time_zone == nullptr) return request.after;
-  run_query(request, page_start_query, parameters);
-  Columns columns(0);
-  const std::optional<Timestamp> earliest = columns.time_or_null();
-  return columns.bigint() == max_rows ? *earliest - 1 : request.after;
+// A page is mostly full of the last minutes. So they are asked for first, then eight times as much, until it is full or
+// all is asked for: PostgreSQL, which takes tenant, endpoint and status for independent, would expect few rows of a
+// failing endpoint and scan the whole table for them, and no index is in the order of times that are converted from a
+// zone's.
+void search(ScanRequest request, const Cursor &cursor, int max_rows) {
+  const Timestamp after = request.after;
+  Duration width = kFirstWidth;
+  do {
+    request.after = width <= kLongestWidth ? Max(after, request.until - width) : after;
+    fetch_page(request, cursor, max_rows);
+    width *= kGrowth;
+  } while (SPI_processed < static_cast<uint64>(max_rows) && request.after > after);
 }
 
 }  // namespace
@@ -133,15 +134,9 @@ ANOMALY_INSIGHTS_FUNCTION(ai_delivery_search) {
   request.labels = true;
   request.filter = &window.filter;
   require_id(request.source);
-  const QueryParameters parameters = {
-      5,
-      {TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID},
-      {TimestampTzGetDatum(request.after), TimestampTzGetDatum(request.until), TimestampTzGetDatum(cursor.time),
-       CStringGetTextDatum(cursor.id), Int64GetDatum(max_rows)}};
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  request.after = page_start(request, parameters, max_rows);
-  run_query(request, page_query, parameters);
+  search(request, cursor, max_rows);
   for (uint64 i = 0; i < SPI_processed; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
   SPI_finish();
   return static_cast<Datum>(0);
