@@ -192,11 +192,12 @@ def test_deliveries_are_all_there(grafana, db, tenant, condition):
 
 
 def test_buckets_are_of_the_zone(grafana):
-    """Of a year the buckets are days, and begin at midnight there."""
+    """Of a year the buckets are six hours long, and those of a day begin at midnight there."""
     rows = ask(grafana, "Deliveries", minutes=365 * 1440, zone="Asia/Kolkata")
     zone = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
-    last = [row for row in rows if row["deliveries"]][-1]["time"].astimezone(zone)
-    assert (last.minute, last.hour % 12) == (0, 0)
+    starts = [row["time"].astimezone(zone) for row in rows if row["deliveries"]]
+    assert {start.hour for start in starts} == {0, 6, 12, 18}
+    assert {(start.minute, start.second) for start in starts} == {(0, 0)}
 
 
 def test_the_outage_shows_in_the_rates(grafana):
