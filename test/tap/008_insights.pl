@@ -131,10 +131,10 @@ RETURNS TABLE (total bigint, delivered bigint, failed bigint, pending bigint, de
 
 CREATE FUNCTION replay_stats(hours int, source text, tenant text, as_of timestamptz)
 RETURNS TABLE (total_replayed bigint, replay_successes bigint, replay_success_rate float8,
-  transient_retry_success_rate float8, first_attempt_success_rate float8, mean_attempts float8)
+  transient_retry_success_rate float8, first_attempt_success_rate float8, mean_attempts float8, counted_from text)
 LANGUAGE sql STABLE AS $$
   SELECT f.total_replayed, f.replay_successes, f.replay_success_rate, f.transient_retry_success_rate,
-         f.first_attempt_success_rate, f.mean_attempts
+         f.first_attempt_success_rate, f.mean_attempts, 'attempts'
   FROM figures(source, tenant, as_of - make_interval(hours => hours), as_of) AS f $$;
 
 CREATE FUNCTION triage_distribution(hours int, source text, tenant text, as_of timestamptz)
@@ -199,7 +199,7 @@ RETURNS jsonb LANGUAGE sql STABLE AS $$
       'dead_letter', f.dead_letter, 'success_rate', f.success_rate),
     'replay_stats', jsonb_build_object(
       'total_replayed', f.total_replayed, 'replay_successes', f.replay_successes,
-      'replay_success_rate', f.replay_success_rate),
+      'replay_success_rate', f.replay_success_rate, 'counted_from', 'attempts'),
     'triage_accuracy', jsonb_build_object(
       'transient_retry_success_rate', f.transient_retry_success_rate,
       'note', 'Measures how often ''transient'' failures succeed on retry'),
@@ -572,7 +572,8 @@ sub run_seed
 			    'triage_distribution', (SELECT jsonb_object_agg(triage_label, deliveries) FROM triage_distribution($arguments)),
 			    'delivery_stats', to_jsonb(d) - 'settled_success_rate', 'settled_success_rate', d.settled_success_rate,
 			    'replay_stats', jsonb_build_object(
-			      'total_replayed', total_replayed, 'replay_successes', replay_successes, 'replay_success_rate', replay_success_rate),
+			      'total_replayed', total_replayed, 'replay_successes', replay_successes, 'replay_success_rate', replay_success_rate,
+			      'counted_from', counted_from),
 			    'triage_accuracy', jsonb_build_object('transient_retry_success_rate', transient_retry_success_rate),
 			    'retry_stats', jsonb_build_object(
 			      'first_attempt_success_rate', first_attempt_success_rate, 'mean_attempts', mean_attempts))
@@ -892,7 +893,7 @@ subtest 'nothing' => sub {
 		    \"top_failing_endpoints\": [], \"top_failing_tenants\": [],
 		    \"triage_distribution\": {\"transient_endpoint_down\": 0, \"permanent_4xx\": 0, \"rate_limited\": 0, \"unknown\": 0, \"unclassified\": 0},
 		    \"delivery_stats\": {\"total\": 0, \"delivered\": 0, \"failed\": 0, \"pending\": 0, \"dead_letter\": 0, \"success_rate\": 0.0},
-		    \"replay_stats\": {\"total_replayed\": 0, \"replay_successes\": 0, \"replay_success_rate\": 0.0},
+		    \"replay_stats\": {\"total_replayed\": 0, \"replay_successes\": 0, \"replay_success_rate\": 0.0, \"counted_from\": \"attempts\"},
 		    \"triage_accuracy\": {\"transient_retry_success_rate\": 0.0, \"note\": \"Measures how often ''transient'' failures succeed on retry\"},
 		    \"time_range\": {\"hours\": 24, \"start\": \"2026-01-14T12:00:00Z\", \"end\": \"2026-01-15T12:00:00Z\"},
 		    \"settled_success_rate\": 0.0, \"retry_stats\": {\"first_attempt_success_rate\": 0.0, \"mean_attempts\": 0.0},
@@ -908,7 +909,7 @@ subtest 'nothing' => sub {
 		'each label'
 	);
 	is($node->safe_psql('postgres', "SELECT * FROM delivery_stats($arguments)"), '0|0|0|0|0|0|0', 'delivery_stats');
-	is($node->safe_psql('postgres', "SELECT * FROM replay_stats($arguments)"), '0|0|0|0|0|0', 'replay_stats');
+	is($node->safe_psql('postgres', "SELECT * FROM replay_stats($arguments)"), '0|0|0|0|0|0|attempts', 'replay_stats');
 	is(
 		$node->safe_psql('postgres', "SELECT * FROM operator_insights_trends(5, 2, $arguments)"),
 		"2026-01-15 07:00:00+00|2026-01-15 08:00:00+00|0|0|0|0|0|0
@@ -954,7 +955,7 @@ subtest 'sixteen' => sub {
 		'delivery_stats');
 
 	# First attempts: 14 of 16 are 87.5 %. Attempts of those delivered: 14 and 3, 17 / 15 = 1.1333.
-	is($node->safe_psql('postgres', "SELECT * FROM replay_stats($arguments)"), '2|1|50|50|87.5|1.13', 'replay_stats');
+	is($node->safe_psql('postgres', "SELECT * FROM replay_stats($arguments)"), '2|1|50|50|87.5|1.13|attempts', 'replay_stats');
 	is(
 		$node->safe_psql('postgres', "SELECT * FROM triage_distribution($arguments)"),
 		"transient_endpoint_down|2|12.5\npermanent_4xx|0|0\nrate_limited|0|0\nunknown|0|0\nunclassified|14|87.5",
