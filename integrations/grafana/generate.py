@@ -85,11 +85,14 @@ def pie(title, description, sql, size):
         "legend": {"displayMode": "table", "placement": "right", "showLegend": True, "values": ["value", "percent"]}})
 
 
+WHOLE_HOURS = "Of the range, rounded up to whole hours, at most a year of them."
+
+
 def panels():
     return [
         stat("Unresolved incidents", "Now, whatever the range of the dashboard.", queries.UNRESOLVED, (8, 4),
              colours("critical", "warning", "acknowledged")),
-        stat("Deliveries in this range", "The range is rounded up to whole hours.", queries.STATS, (16, 4),
+        stat("Deliveries in this range", WHOLE_HOURS, queries.STATS, (16, 4),
              colours("deliveries", "failed", "dead letters", "pending")
              + units("percent", "success rate", "of those that ended")),
         table("Incidents", "Unresolved now, the gravest and oldest first.", queries.INCIDENTS, (24, 8), [severity()]),
@@ -101,13 +104,13 @@ def panels():
                ("critical", "warning"), lineInterpolation="stepAfter"),
         table("What happened", "Transitions of incidents in this range, the newest first.", queries.EVENTS, (14, 9),
               [severity()]),
-        table("Top failing endpoints", "By impact: how many more failed than at the overall rate.", queries.ENDPOINTS,
-              (12, 9), units("percent", "failure rate")),
-        table("Top failing tenants", "By impact: how many more failed than at the overall rate.",
+        table("Top failing endpoints", f"By impact: how many more failed than at the overall rate. {WHOLE_HOURS}",
+              queries.ENDPOINTS, (12, 9), units("percent", "failure rate")),
+        table("Top failing tenants", f"By impact: how many more failed than at the overall rate. {WHOLE_HOURS}",
               queries.TENANTS_FAILING, (12, 9), units("percent", "failure rate")),
-        pie("Triage", "Why deliveries failed, those that succeeded later included.", queries.TRIAGE, (8, 9)),
-        table("Compared with the time before", "This range and one of the same length before it; then the endpoints "
-              "that got worse or better.", queries.COMPARISON, (16, 9)),
+        pie("Triage", f"Why deliveries failed, those that succeeded later included. {WHOLE_HOURS}", queries.TRIAGE, (8, 9)),
+        table("Compared with the time before", "The range and the same time before it; then the endpoints that got worse "
+              f"or better. {WHOLE_HOURS}", queries.COMPARISON, (16, 9)),
         table("Evaluation", "How the worker's last runs went, for all sources.", queries.STATUS, (24, 6),
               units("s", "last success", "duration")),
     ]

@@ -17,12 +17,26 @@ TENANTS = """SELECT tenant_id
 FROM insights.top_failing_tenants(hours => 24, max_rows => 1000, source => ${source:sqlstring})
 WHERE tenant_id IS NOT NULL ORDER BY tenant_id"""
 
-INCIDENT_SPANS = f"""SELECT detected_at AS time, coalesce(resolved_at, now()) AS timeend, message AS text,
-  concat_ws(',', severity, status) AS tags
-FROM insights.anomalies
-WHERE {OF_INCIDENT}
-  AND detected_at <= $__timeTo() AND coalesce(resolved_at, now()) >= $__timeFrom()
-ORDER BY detected_at DESC LIMIT 500"""
+# From when to when an incident was unresolved, and how severe: one that was reopened was not there in between, and one
+# that has escalated was a warning before.
+SPANS = f"""SELECT began_at, ended_at, severity, event, message
+  FROM (
+    SELECT at AS began_at, lead(at, 1, 'infinity') OVER (PARTITION BY anomaly_id ORDER BY seq) AS ended_at,
+      severity, event, message
+    FROM insights.anomaly_events
+    WHERE event IN ('opened', 'escalated', 'reopened', 'resolved') AND anomaly_id IN (
+      SELECT id FROM insights.anomalies
+      WHERE {OF_INCIDENT.replace(chr(10), chr(10) + 6 * ' ')}
+        AND detected_at <= $__timeTo() AND coalesce(resolved_at, 'infinity') >= $__timeFrom())
+  ) AS life
+  WHERE event <> 'resolved' AND began_at <= $__timeTo() AND ended_at >= $__timeFrom()"""
+
+INCIDENT_SPANS = f"""SELECT began_at AS time, least(ended_at, now()) AS timeend, message AS text,
+  concat_ws(',', severity, event) AS tags
+FROM (
+  {SPANS}
+) AS span
+ORDER BY began_at DESC LIMIT 500"""
 
 UNRESOLVED = f"""SELECT count(*) FILTER (WHERE severity = 'critical') AS critical,
   count(*) FILTER (WHERE severity = 'warning') AS warning,
@@ -52,16 +66,13 @@ RATES = f"""SELECT bucket_start AS time,
 FROM {SERIES}
 ORDER BY time"""
 
-OPEN_INCIDENTS = f"""WITH incident AS MATERIALIZED (
-  SELECT severity, detected_at, coalesce(resolved_at, 'infinity') AS ended_at
-  FROM insights.anomalies
-  WHERE {OF_INCIDENT}
-    AND detected_at <= $__timeTo() AND coalesce(resolved_at, 'infinity') >= $__timeFrom()
+OPEN_INCIDENTS = f"""WITH span AS MATERIALIZED (
+  {SPANS}
 )
 SELECT time, count(*) FILTER (WHERE severity = 'critical') AS critical,
   count(*) FILTER (WHERE severity = 'warning') AS warning
 FROM generate_series($__timeFrom()::timestamptz, least($__timeTo(), now()), '$__interval') AS time
-LEFT JOIN incident ON detected_at <= time AND time < ended_at
+LEFT JOIN span ON began_at <= time AND time < ended_at
 GROUP BY time ORDER BY time"""
 
 EVENTS = f"""SELECT at, event, severity, tenant_id AS tenant, endpoint, message, anomaly_id AS incident,

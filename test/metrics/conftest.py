@@ -44,8 +44,11 @@ def drop_role(role, database):
 
 @pytest.fixture(scope="session")
 def database():
-    """The sample, with its three incidents open."""
+    """The sample, with its three incidents open. It does not go on, which must neither end one nor begin another."""
     with new_database(f"metrics_{RUN}") as name:
+        with connect(name) as owner:
+            owner.execute(f"ALTER DATABASE {name} SET anomaly_insights.silence = off")
+            owner.execute(f"ALTER DATABASE {name} SET anomaly_insights.resolve_after = '3h'")
         support.run("psql", "-X", "-q", "-d", name, "-v", "rows=250000", "-v", "incidents=on", "-f",
                     str(ROOT / "bench/generate.sql"))
         with connect(name) as owner:
@@ -102,12 +105,12 @@ def exporter(database, exporter_role, tmp_path_factory):
         yield address
 
 
-def prometheus_configuration(target):
-    """The README's, but fast, with the rules where they are here and that exporter."""
+def prometheus_configuration(target, rules):
+    """The README's, but fast, with those rules and that exporter."""
     text = support.readme_block(PROMETHEUS / "README.md", "yaml", "scrape_configs:")
     configuration = yaml.safe_load(text)
     assert configuration["rule_files"] == ["/etc/prometheus/anomaly_insights_alerts.yml"]
-    configuration["rule_files"] = [str(PROMETHEUS / "alerts.yml")]
+    configuration["rule_files"] = [str(rules)]
     configuration["global"] = {"evaluation_interval": "1s"}
     job, = configuration["scrape_configs"]
     job["scrape_interval"] = "1s"
@@ -121,7 +124,10 @@ def prometheus(exporter, tmp_path_factory):
     folder = tmp_path_factory.mktemp("prometheus")
     port = support.free_port()
     url = f"http://127.0.0.1:{port}"
-    (folder / "prometheus.yml").write_text(prometheus_configuration(exporter))
+    rules = (PROMETHEUS / "alerts.yml").read_text()
+    assert "keep_firing_for: 1m" in rules
+    (folder / "alerts.yml").write_text(rules.replace("keep_firing_for: 1m", "keep_firing_for: 2s"))
+    (folder / "prometheus.yml").write_text(prometheus_configuration(exporter, folder / "alerts.yml"))
     support.run(support.program("promtool"), "check", "config", str(folder / "prometheus.yml"))
     command = [support.program("prometheus"), f"--config.file={folder}/prometheus.yml",
                f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}"]

@@ -76,7 +76,16 @@ def test_each_incident(exporter, db, database, metric, value):
         FROM insights.anomalies WHERE resolved_at IS NULL ORDER BY id""")
 
 
+@pytest.mark.parametrize("setting, seconds", [("0", 0), ("1s", 1), ("90s", 90), ("10min", 600), ("1d", 86400)])
+def test_naptime_is_in_seconds(db, setting, seconds):
+    query = QUERIES["anomaly_insights_run"]["query"].replace("current_setting('anomaly_insights.naptime', true)",
+                                                             f"'{setting}'")
+    with db.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+        assert cursor.execute(query.encode()).fetchone()["naptime_seconds"] == seconds
+
+
 @pytest.mark.parametrize("metric, value", [
+    ("naptime_seconds", "extract(epoch FROM current_setting('anomaly_insights.naptime')::interval)::float8"),
     ("duration_seconds", "extract(epoch FROM duration)::float8"), ("deliveries", "deliveries"),
     ("failures_in_a_row", "failures"), ("open_incidents", "open_incidents")])
 def test_runs(exporter, db, database, metric, value):

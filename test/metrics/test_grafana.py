@@ -161,10 +161,13 @@ def test_incidents(grafana):
 def test_annotations_span_the_incidents(grafana, db):
     until = now(grafana)
     rows = ask(grafana, "annotation Incidents", until=until)
-    spans = db.execute("SELECT detected_at, message FROM insights.anomalies ORDER BY detected_at DESC").fetchall()
-    assert [row["time"] for row in rows] == [span[0] for span in spans]
+    spans = db.execute("""
+        SELECT detected_at, e.message, e.severity || ',opened'
+        FROM insights.anomalies a JOIN insights.anomaly_events e ON e.anomaly_id = a.id AND event = 'opened'
+        ORDER BY detected_at DESC""").fetchall()
+    assert [(row["time"], row["text"], row["tags"]) for row in rows] == spans
     assert all(row["time"] < row["timeend"] and row["text"] for row in rows)
-    assert {row["tags"] for row in rows} == {"critical,open", "warning,open"}
+    assert {row["tags"].split(",")[0] for row in rows} == {"critical", "warning"}
     assert set(rows[0]) == {"time", "timeend", "text", "tags"}
     assert ask(grafana, "annotation Incidents", until=until - datetime.timedelta(hours=1)) == []
 
@@ -226,6 +229,48 @@ def test_incidents_over_time(grafana):
     until = now(grafana) + datetime.timedelta(minutes=5)
     ahead = ask(grafana, "Incidents over time", minutes=60, until=until)
     assert ahead[-1]["time"] <= now(grafana), "nothing is known of what is to come"
+
+
+@pytest.fixture
+def reopened(elsewhere):
+    """Opened 3 hours before that time as a warning, critical after half an hour, resolved for an hour after one more."""
+    until = now(elsewhere)
+    elsewhere.execute("""
+        INSERT INTO "Ops 1".anomalies (id, severity, spike_detected, failure_cluster_detected, silence_detected,
+          recent_count, baseline_count, recent_failures, baseline_failures, detected_at, source, status, last_seen_at,
+          reopen_count, peak_failures, flapping, message, scope, muted, level_since, evaluated_at, usual_count,
+          usual_failure_ratio, reopened_at)
+        OVERRIDING SYSTEM VALUE
+        VALUES (7, 'critical', true, true, false, 9, 9, 9, 9, %(until)s - interval '3 hours', 'other', 'open', now(),
+          1, 9, false, '', 'endpoint', false, now(), now(), 9, 0, '{}')""", {"until": until})
+    elsewhere.execute("""
+        INSERT INTO "Ops 1".anomaly_events (anomaly_id, event, at, severity, status, source, scope, recent_count,
+          baseline_count, recent_failures, baseline_failures, peak_failures, message, notified, by_user)
+        SELECT 7, event, %(until)s - ago * interval '1 minute', severity, 'open', 'other', 'endpoint', 9, 9, 9, 9, 9, event,
+          true, 'me'
+        FROM (VALUES ('opened', 180, 'warning'), ('escalated', 150, 'critical'), ('acknowledged', 140, 'critical'),
+          ('resolved', 90, 'critical'), ('reopened', 30, 'critical')) AS e (event, ago, severity)
+        ORDER BY ago DESC""", {"until": until})
+    yield until
+    elsewhere.execute('DELETE FROM "Ops 1".anomalies; DELETE FROM "Ops 1".anomaly_events')
+
+
+def test_an_incident_that_was_reopened_was_not_there_in_between(elsewhere, reopened, tmp_path):
+    made = {where: sql.replace("${source:sqlstring}", "'other'")
+            for where, sql in queries(json.loads(generate(tmp_path, "--schema", "Ops 1"))).items()}
+
+    def spans(minutes, until=reopened):
+        return [(row["tags"], *(round((reopened - row[end]).total_seconds() / 60) for end in ("time", "timeend")))
+                for row in ask(elsewhere, "Incidents", minutes=minutes, until=until, sql=made["annotation Incidents"])]
+
+    assert spans(240) == [("critical,reopened", 30, 0), ("critical,escalated", 150, 90), ("warning,opened", 180, 150)]
+    assert spans(60) == [("critical,reopened", 30, 0)]
+    assert spans(60, until=reopened - datetime.timedelta(minutes=120)) == [
+        ("critical,escalated", 150, 90), ("warning,opened", 180, 150)]
+
+    rows = ask(elsewhere, "Incidents over time", minutes=240, until=reopened, sql=made["Incidents over time"])
+    seen = {(round((reopened - row["time"]).total_seconds() / 60)): (row["critical"], row["warning"]) for row in rows}
+    assert [seen[ago] for ago in (200, 170, 120, 60, 10)] == [(0, 0), (0, 1), (1, 0), (0, 0), (1, 0)]
 
 
 def test_top_failing(grafana):

@@ -47,7 +47,7 @@ def test_the_outage_fires(prometheus, exporter, db, database):
     assert labels == {
         "alertname": "AnomalyInsightsCriticalIncident", "job": "anomaly_insights", "instance": exporter,
         "datname": database, "source": "default", "incident": str(number), "tenant": "acme", "endpoint": ORDERS,
-        "scope": "endpoint", "severity": "critical", "status": "open", "muted": "false", "kind": "failure cluster"}
+        "scope": "endpoint", "severity": "critical", "status": "open", "muted": "false"}
     said = alert["annotations"]
     assert said["summary"] == f"{ORDERS} of tenant acme: failure cluster"
     assert f"Incident {number} of source default in database {database}." in said["description"]
@@ -109,21 +109,24 @@ def test_runs_that_fail(prometheus, broken_source):
     assert not alerts(prometheus, "SourceNotEvaluated", source="default")
 
 
+def switch(db, change):
+    db.execute(f"ALTER SYSTEM {change}")
+    db.execute("SELECT pg_reload_conf()")
+
+
 @pytest.fixture
 def worker_off(db):
-    db.execute("ALTER SYSTEM SET anomaly_insights.naptime = 0")
-    db.execute("SELECT pg_reload_conf()")
-    yield
-    db.execute("ALTER SYSTEM RESET anomaly_insights.naptime")
-    db.execute("SELECT pg_reload_conf()")
+    """The worker is off until what this gives is called, or the test ends."""
+    switch(db, "SET anomaly_insights.naptime = 0")
+    yield lambda: switch(db, "RESET anomaly_insights.naptime")
+    switch(db, "RESET anomaly_insights.naptime")
 
 
-def test_a_worker_that_is_off(prometheus, worker_off):
+def test_a_worker_that_is_off_and_on_again(prometheus, worker_off):
     alert = wait_for_alert(prometheus, "WorkerMissing", "pending", state="off", severity="critical")
     assert alert["annotations"]["summary"].endswith("the worker is off")
-
-
-def test_the_worker_is_on_again(prometheus):
+    assert value(prometheus, "anomaly_insights_run_naptime_seconds") == [0]
+    worker_off()
     wait_for_end(prometheus, "WorkerMissing")
     assert wait_for("worker", lambda: value(prometheus, 'anomaly_insights_worker_up{state="working"}')) == [1]
 
