@@ -345,7 +345,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'ai_insights_compare' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 50
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.insights_compare(int, bigint, text, text, timestamptz) IS
-  'each figure of the last hours and of the hours before; and the endpoints that got worse or better, by impact';
+  'each figure of the last hours and of the hours before; and the endpoints that got worse or better, by impact; retried are those with more than one attempt, whoever caused it';
 
 CREATE FUNCTION @extschema@.replay_recommendations(
   hours int DEFAULT 24, max_rows int DEFAULT 100,

@@ -33,8 +33,8 @@ constexpr struct {
     {"success_rate", success_rate},
     {"settled_success_rate", settled_success_rate},
     {"failure_rate", failure_rate},
-    {"total_replayed", count_of<Counter::kRetried>},
-    {"replay_success_rate", replay_success_rate},
+    {"retried", count_of<Counter::kRetried>},
+    {"retry_success_rate", retry_success_rate},
     {"first_attempt_success_rate", first_attempt_success_rate},
     {"mean_attempts", mean_attempts},
 };

@@ -12,7 +12,8 @@ namespace insights {
 
 // One figure in both periods.
 struct Comparison {
-  const char *figure;  // its name, which is that of the column or key elsewhere
+  // Its name, which is that of the column or key elsewhere; retried and retry_success_rate go by attempts.
+  const char *figure;
   double current;
   double previous;
   double change;  // current - previous, of the rounded figures

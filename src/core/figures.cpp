@@ -29,7 +29,7 @@ double settled_success_rate(const Tally &tally) { return percent(tally[Counter::
 
 double failure_rate(const Tally &tally) { return percent(failures_of(tally), tally[Counter::kTotal]); }
 
-double replay_success_rate(const Tally &tally) {
+double retry_success_rate(const Tally &tally) {
   return percent(tally[Counter::kRetriedDelivered], tally[Counter::kRetried]);
 }
 

@@ -29,7 +29,7 @@ std::uint64_t labelled(const Tally &tally, LabelClass label);
 double success_rate(const Tally &tally);          // delivered / total
 double settled_success_rate(const Tally &tally);  // delivered / (delivered + failed + dead_letter)
 double failure_rate(const Tally &tally);          // failures / total
-double replay_success_rate(const Tally &tally);   // of those attempted more than once, the delivered ones
+double retry_success_rate(const Tally &tally);    // of those attempted more than once, the delivered ones
 // Of the transient ones, those that were delivered after more than one attempt.
 double transient_retry_success_rate(const Tally &tally);
 // Of the deliveries whose first attempt has an outcome (they ended, or were attempted again), those it delivered.

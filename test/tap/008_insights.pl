@@ -320,8 +320,8 @@ RETURNS TABLE (scope text, endpoint text, figure text, current_value float8, pre
         (6, 'success_rate', c.success_rate, p.success_rate),
         (7, 'settled_success_rate', c.settled_success_rate, p.settled_success_rate),
         (8, 'failure_rate', c.failure_rate, p.failure_rate),
-        (9, 'total_replayed', c.total_replayed, p.total_replayed),
-        (10, 'replay_success_rate', c.replay_success_rate, p.replay_success_rate),
+        (9, 'retried', c.total_replayed, p.total_replayed),
+        (10, 'retry_success_rate', c.replay_success_rate, p.replay_success_rate),
         (11, 'first_attempt_success_rate', c.first_attempt_success_rate, p.first_attempt_success_rate),
         (12, 'mean_attempts', c.mean_attempts, p.mean_attempts)) AS v (i, figure, now, prev)
     UNION ALL

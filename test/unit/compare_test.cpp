@@ -271,8 +271,8 @@ TEST(CompareTotals, EveryFigureInItsOrder) {
     EXPECT_EQ(comparison.change, 0);
   }
   EXPECT_EQ(figures, (std::vector<std::string>{"total", "delivered", "failed", "dead_letter", "pending", "success_rate",
-                                               "settled_success_rate", "failure_rate", "total_replayed",
-                                               "replay_success_rate", "first_attempt_success_rate", "mean_attempts"}));
+                                               "settled_success_rate", "failure_rate", "retried", "retry_success_rate",
+                                               "first_attempt_success_rate", "mean_attempts"}));
 }
 
 TEST(CompareTotals, FromRows) {
@@ -304,8 +304,8 @@ TEST(CompareTotals, FromRows) {
   expect_total(totals, "success_rate", 42.9, 66.7, -23.8);
   expect_total(totals, "settled_success_rate", 75, 66.7, 8.3);
   expect_total(totals, "failure_rate", 14.3, 33.3, -19);
-  expect_total(totals, "total_replayed", 4, 1, 3);
-  expect_total(totals, "replay_success_rate", 50, 100, -50);
+  expect_total(totals, "retried", 4, 1, 3);
+  expect_total(totals, "retry_success_rate", 50, 100, -50);
   // Now: one of the three delivered, the dead letter and the one that was attempted again.
   expect_total(totals, "first_attempt_success_rate", 20, 33.3, -13.3);
   expect_total(totals, "mean_attempts", 2.33, 1.5, 0.83);
@@ -364,11 +364,11 @@ TEST(CompareTotals, AsTheOtherReportsSay) {
     expect_count("failed", Counter::kFailed);
     expect_count("dead_letter", Counter::kDeadLetter);
     expect_count("pending", Counter::kPending);
-    expect_count("total_replayed", Counter::kRetried);
+    expect_count("retried", Counter::kRetried);
     expect_figure("success_rate", success_rate);
     expect_figure("settled_success_rate", settled_success_rate);
     expect_figure("failure_rate", failure_rate);
-    expect_figure("replay_success_rate", replay_success_rate);
+    expect_figure("retry_success_rate", retry_success_rate);
     expect_figure("first_attempt_success_rate", first_attempt_success_rate);
     expect_figure("mean_attempts", mean_attempts);
   }

@@ -154,7 +154,7 @@ void expect_figures(const Tally &tally, const std::vector<Row> &rows) {
   EXPECT_EQ(success_rate(tally), share(rows, is_delivered, any));
   EXPECT_EQ(settled_success_rate(tally), share(rows, is_delivered, has_ended));
   EXPECT_EQ(failure_rate(tally), share(rows, has_failed, any));
-  EXPECT_EQ(replay_success_rate(tally), share(rows, is_delivered, is_retried));
+  EXPECT_EQ(retry_success_rate(tally), share(rows, is_delivered, is_retried));
   EXPECT_EQ(transient_retry_success_rate(tally),
             share(
                 rows, [](const Facts &row) { return row.retried && row.delivered; },
@@ -290,7 +290,7 @@ TEST(RoundedRatio, ProductsOfLargeCounts) {
 
 TEST(Figures, OfNothing) {
   const Tally none;
-  for (const auto figure : {success_rate, settled_success_rate, failure_rate, replay_success_rate,
+  for (const auto figure : {success_rate, settled_success_rate, failure_rate, retry_success_rate,
                             transient_retry_success_rate, first_attempt_success_rate, mean_attempts}) {
     EXPECT_EQ(figure(none), 0);
   }
@@ -315,7 +315,7 @@ TEST(Figures, ByTheirDefinitions) {
   EXPECT_EQ(success_rate(tally), 40.0);
   EXPECT_EQ(settled_success_rate(tally), 66.7);          // 400 / 600
   EXPECT_EQ(failure_rate(tally), 20.0);                  // 200 / 1000
-  EXPECT_EQ(replay_success_rate(tally), 53.8);           // 70 / 130
+  EXPECT_EQ(retry_success_rate(tally), 53.8);            // 70 / 130
   EXPECT_EQ(transient_retry_success_rate(tally), 44.4);  // 40 / 90
   EXPECT_EQ(first_attempt_success_rate(tally), 53.2);    // (400 - 70) / (600 + 130 - 110)
   EXPECT_EQ(mean_attempts(tally), 1.33);                 // 533 / 400 = 1.3325
@@ -358,7 +358,7 @@ TEST(Figures, OfLargeCounts) {
   EXPECT_EQ(success_rate(tally), 50.0);
   EXPECT_EQ(settled_success_rate(tally), 50.0);
   EXPECT_EQ(failure_rate(tally), 50.0);
-  EXPECT_EQ(replay_success_rate(tally), 6.3);
+  EXPECT_EQ(retry_success_rate(tally), 6.3);
   EXPECT_EQ(transient_retry_success_rate(tally), 6.3);
   EXPECT_EQ(first_attempt_success_rate(tally), 46.9);  // 15 / 32 = 46.875 %
   EXPECT_EQ(mean_attempts(tally), 2.0);
