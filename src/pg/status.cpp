@@ -18,21 +18,26 @@ namespace insights::pg {
 
 namespace {
 
-// What the worker of this database is doing, in a few words.
-const char *worker_state() {
-  if (shared == nullptr) return "not preloaded: call anomalies_scan() from a scheduler";
-  if (RecoveryInProgress()) return "waiting for the end of recovery";
-  if (naptime == 0) return "off: anomaly_insights.naptime is 0";
-  if (!is_listed(get_database_name(MyDatabaseId))) return "off: not in anomaly_insights.databases";
+// What the worker of this database is doing: a word for programs, and a few for people.
+struct WorkerState {
+  const char *state;
+  const char *said;
+};
+
+WorkerState worker_state() {
+  if (shared == nullptr) return {"not preloaded", "not preloaded: call anomalies_scan() from a scheduler"};
+  if (RecoveryInProgress()) return {"recovery", "waiting for the end of recovery"};
+  if (naptime == 0) return {"off", "off: anomaly_insights.naptime is 0"};
+  if (!is_listed(get_database_name(MyDatabaseId))) return {"off", "off: not in anomaly_insights.databases"};
   LWLockAcquire(shared->lock, LW_SHARED);
   const int launcher = shared->launcher_pid;
   const DatabaseRecord *found = find_database(MyDatabaseId);
   const DatabaseRecord record = found != nullptr ? *found : DatabaseRecord();
   LWLockRelease(shared->lock);
-  if (launcher == 0) return "the launcher is not running";
-  if (record.worker_pid != 0) return psprintf("running: process %d", record.worker_pid);
-  if (record.error[0] != '\0') return psprintf("failing: %s", record.error);
-  return record.last_start == 0 ? "starting" : "waiting";
+  if (launcher == 0) return {"no launcher", "the launcher is not running"};
+  if (record.worker_pid != 0) return {"running", psprintf("running: process %d", record.worker_pid)};
+  if (record.error[0] != '\0') return {"failing", psprintf("failing: %s", record.error)};
+  return record.last_start == 0 ? WorkerState{"starting", "starting"} : WorkerState{"waiting", "waiting"};
 }
 
 std::int64_t open_incidents(Oid schema, const char *source) {
@@ -63,7 +68,7 @@ TimestampTz next_run(const RunRecord &run) {
   return Max(next_start, run.next_run);
 }
 
-void put_status(ReturnSetInfo *result, Oid schema, const char *source, const char *worker) {
+void put_status(ReturnSetInfo *result, Oid schema, const char *source, const WorkerState &worker) {
   const RunRecord run = read_run(schema, source);
   Row row;
   row.text(Text(source));
@@ -78,7 +83,8 @@ void put_status(ReturnSetInfo *result, Oid schema, const char *source, const cha
   put_text(&row, run.error);
   put_time(&row, run.last_error_at);
   put_text(&row, run.run_by);
-  row.text(Text(worker));
+  row.text(Text(worker.said));
+  row.text(Text(worker.state));
   row.store(result);
 }
 
@@ -94,7 +100,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_status) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const Oid schema = extension_schema(fcinfo);
   InitMaterializedSRF(fcinfo, 0);
-  const char *worker = worker_state();
+  const WorkerState worker = worker_state();
   SPI_connect();
   const ListCell *cell = nullptr;
   foreach (cell, all_sources(schema)) put_status(result, schema, static_cast<Source *>(lfirst(cell))->name, worker);

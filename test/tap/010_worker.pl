@@ -135,7 +135,8 @@ subtest 'who works' => sub {
 	);
 	my $pid = sql(
 		q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'anomaly_insights worker' AND wait_event = 'PgSleep'));
-	is(sql(q(SELECT DISTINCT worker FROM anomaly_insights_status())), "running: process $pid", 'so does the status');
+	is(sql(q(SELECT DISTINCT worker, worker_state FROM anomaly_insights_status())),
+		"running: process $pid|running", 'so does the status');
 	is(
 		sql(
 			qq(SELECT count(*) FROM pg_locks WHERE pid = $pid AND locktype = 'relation' AND mode NOT IN ('AccessShareLock'))
@@ -361,7 +362,7 @@ subtest 'where and when' => sub {
 	$node->reload;
 	wait_for(
 		$node, 'shop',
-		q(SELECT worker = 'off: anomaly_insights.naptime is 0' AND next_run IS NULL FROM anomaly_insights_status()),
+		q(SELECT worker = 'off: anomaly_insights.naptime is 0' AND worker_state = 'off' AND next_run IS NULL FROM anomaly_insights_status()),
 		'naptime 0 stops it'
 	);
 	wait_for(
@@ -381,8 +382,8 @@ subtest 'where and when' => sub {
 		'it works in a database that is listed'
 	);
 	is(
-		sql('SELECT worker, last_run FROM anomaly_insights_status()'),
-		"off: not in anomaly_insights.databases|$stopped",
+		sql('SELECT worker, worker_state, last_run FROM anomaly_insights_status()'),
+		"off: not in anomaly_insights.databases|off|$stopped",
 		'not in one that is not'
 	);
 	$node->safe_psql('postgres', 'ALTER SYSTEM RESET anomaly_insights.databases');
@@ -416,7 +417,7 @@ subtest 'the launcher comes back' => sub {
 	sql("SELECT pg_terminate_backend($pid)");
 	wait_for(
 		$node, 'shop',
-		q(SELECT DISTINCT worker = 'the launcher is not running' FROM anomaly_insights_status()),
+		q(SELECT DISTINCT (worker, worker_state) = ('the launcher is not running', 'no launcher') FROM anomaly_insights_status()),
 		'it is gone, and the status says so'
 	);
 	wait_for(

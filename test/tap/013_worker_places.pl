@@ -178,8 +178,8 @@ subtest 'a standby' => sub {
 		$node->wait_for_catchup($standby);
 		is($standby->safe_psql('postgres', $all), $open, 'it sees the incidents');
 		like(
-			$standby->safe_psql('postgres', 'SELECT DISTINCT worker FROM anomaly_insights_status()'),
-			$preloaded ? qr/^waiting for the end of recovery$/ : qr/^not preloaded/,
+			$standby->safe_psql('postgres', 'SELECT DISTINCT worker, worker_state FROM anomaly_insights_status()'),
+			$preloaded ? qr/^waiting for the end of recovery\|recovery$/ : qr/^not preloaded: .*\|not preloaded$/,
 			'the status says that no worker runs'
 		);
 		is(
