@@ -784,6 +784,7 @@ AS 'MODULE_PATHNAME', 'ai_audit_refuse' LANGUAGE C PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.audit_refuse() IS 'trigger function: what is recorded stays as it is';
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON @extschema@.operator_audit
   FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.audit_refuse();
+ALTER TABLE @extschema@.operator_audit ENABLE ALWAYS TRIGGER append_only;
 COMMENT ON TRIGGER append_only ON @extschema@.operator_audit IS 'refuses UPDATE, DELETE and TRUNCATE';
 
 CREATE FUNCTION @extschema@.audit_record(
@@ -798,7 +799,9 @@ REVOKE ALL ON FUNCTION @extschema@.audit_record(text, text, jsonb, inet) FROM PU
 CREATE FUNCTION @extschema@.audit_head() RETURNS TABLE (id bigint, hash bytea)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 SET search_path = pg_catalog, pg_temp
-AS 'SELECT a.id, a.hash FROM @extschema@.operator_audit a ORDER BY a.id DESC LIMIT 1';
+BEGIN ATOMIC
+  SELECT a.id, a.hash FROM @extschema@.operator_audit a ORDER BY a.id DESC LIMIT 1;
+END;
 COMMENT ON FUNCTION @extschema@.audit_head() IS
   'the newest row''s id and hash: kept elsewhere, they show the loss of the newest rows or a rewrite of all';
 
@@ -821,8 +824,12 @@ CREATE FUNCTION @extschema@.audit_stats(since timestamptz DEFAULT NULL)
 RETURNS TABLE (actor text, action text, count bigint, first_at timestamptz, last_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS 'SELECT a.actor, a.action, count(*), min(a.created_at), max(a.created_at) FROM @extschema@.operator_audit a
-    WHERE since IS NULL OR a.created_at >= since GROUP BY a.actor, a.action ORDER BY 3 DESC, 1, 2';
+BEGIN ATOMIC
+  SELECT a.actor, a.action, pg_catalog.count(*), pg_catalog.min(a.created_at), pg_catalog.max(a.created_at)
+  FROM @extschema@.operator_audit a
+  WHERE since IS NULL OR a.created_at OPERATOR(pg_catalog.>=) since
+  GROUP BY a.actor, a.action ORDER BY 3 DESC, 1, 2;
+END;
 COMMENT ON FUNCTION @extschema@.audit_stats(timestamptz) IS 'who did what how often';
 
 -- Replays ------------------------------------------------------------------------------------------------------------

@@ -105,6 +105,21 @@ SELECT found('DELETE FROM operator_audit WHERE id = 4', :head_id, :'head_hash');
 SELECT found('DELETE FROM operator_audit', :head_id, :'head_hash');
 SELECT found('UPDATE operator_audit SET hash = sha256(hash) WHERE id = 4', :head_id, :'head_hash');
 SELECT count(*) FROM audit_verify(:head_id, :'head_hash');
+-- Whoever owns the table can change it as well.
+SELECT found('ALTER TABLE operator_audit ALTER created_at DROP NOT NULL; UPDATE operator_audit SET created_at = NULL WHERE id = 2; UPDATE operator_audit SET target_id = ''x'' WHERE id = 4');
+SELECT found('ALTER TABLE operator_audit ALTER by_user TYPE name, ALTER target_id TYPE name');
+SELECT found('ALTER TABLE operator_audit DROP CONSTRAINT operator_audit_pkey; INSERT INTO operator_audit SELECT * FROM operator_audit WHERE id = 3');
+SET session_replication_role = replica;
+SELECT outcome('UPDATE operator_audit SET target_id = NULL');
+RESET session_replication_role;
+-- A list is as old as the statement that asks for it.
+SELECT audit_record('now') > 0 AS recorded, (SELECT count(*) FROM operator_audit) = (SELECT count(*) FROM audit_list()) AS same;
+-- The schema's name may change.
+ALTER SCHEMA insights RENAME TO renamed;
+SELECT h.id = max(a.id) AS newest FROM renamed.audit_head() h, renamed.operator_audit a GROUP BY h.id;
+SELECT sum(s.count) = (SELECT count(*) FROM renamed.operator_audit) AS all FROM renamed.audit_stats() s;
+SELECT count(*) FROM renamed.audit_verify();
+ALTER SCHEMA renamed RENAME TO insights;
 
 -- Privileges.
 CREATE ROLE regress_ai_auditor;
@@ -123,6 +138,6 @@ REVOKE USAGE ON SCHEMA insights FROM regress_ai_auditor;
 
 ALTER TABLE insights.operator_audit DISABLE TRIGGER append_only;
 DELETE FROM insights.operator_audit;
-ALTER TABLE insights.operator_audit ENABLE TRIGGER append_only;
+ALTER TABLE insights.operator_audit ENABLE ALWAYS TRIGGER append_only;
 DROP SCHEMA regress_audit CASCADE;
 DROP ROLE regress_ai_auditor;

@@ -7,6 +7,7 @@
 #include "digest.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
+#include "json.hpp"
 #include "own_lock.hpp"
 #include "rollup_type.hpp"
 #include "row.hpp"
@@ -29,7 +30,8 @@ constexpr int kHashLength = 32;
 constexpr int kMostListed = 1000;
 constexpr long kVerifiedAtOnce = 1000;
 
-// What stands in a row, in texts that do not depend on settings. NULL where the column is.
+// What stands in a row, in texts that depend neither on settings nor, where it has one, on the database's encoding: a
+// dump may be restored into another. NULL where the column is.
 struct AuditRow {
   std::int64_t id;
   Text actor, action, target, metadata, source_ip;
@@ -38,9 +40,14 @@ struct AuditRow {
   Text previous_hash;  // bytes
 };
 
-// The columns of read_row(), in its order, and the hash behind them.
+// The columns of read_row(), in its order, and the hash behind them. Whoever owns the table may have changed their
+// types and allowed NULL.
 constexpr const char *kAuditColumns =
-    "id, actor, action, target_id, metadata::text, source_ip::text, created_at, by_user, previous_hash, hash";
+    "coalesce(id::bigint, 0), actor::text, action::text, target_id::text, metadata::text, source_ip::text, "
+    "created_at::timestamptz, by_user::text, previous_hash::bytea, hash::bytea";
+
+// A time that no row was recorded at, for one that is gone.
+constexpr Timestamp kNoTime = DT_NOBEGIN;
 
 AuditRow read_row(Columns &columns) {
   AuditRow row = {};
@@ -50,7 +57,7 @@ AuditRow read_row(Columns &columns) {
   row.target = columns.text();
   row.metadata = columns.text();
   row.source_ip = columns.text();
-  row.created_at = columns.time();
+  row.created_at = columns.time_or_null().value_or(kNoTime);
   row.by_user = columns.text();
   row.previous_hash = columns.text();
   return row;
@@ -60,10 +67,10 @@ Datum hash_of(const AuditRow &row) {
   StringInfoData bytes;
   initStringInfo(&bytes);
   appendStringInfo(&bytes, "1;" INT64_FORMAT ";" INT64_FORMAT ";", row.id, row.created_at);
-  for (const Text field :
-       {row.actor, row.action, row.target, row.metadata, row.source_ip, row.by_user, row.previous_hash}) {
-    append_field(&bytes, field);
+  for (const Text field : {row.actor, row.action, row.target, row.metadata, row.source_ip, row.by_user}) {
+    append_field(&bytes, is_null(field) ? field : to_utf8(field));
   }
+  append_field(&bytes, row.previous_hash);
   return sha256(bytes);
 }
 
@@ -156,7 +163,9 @@ struct Chain {
 void verify_row(ReturnSetInfo *result, Columns &columns, Chain *chain) {
   const AuditRow row = read_row(columns);
   const Text hash = columns.text();
-  if (row.id != chain->id + 1) {
+  if (row.id <= chain->id) {
+    put_problem(result, row.id, "it is there more than once");
+  } else if (row.id != chain->id + 1) {
     put_problem(result, row.id,
                 row.id == chain->id + 2
                     ? psprintf("row " INT64_FORMAT " is missing", row.id - 1)
@@ -201,7 +210,7 @@ void verify_head(ReturnSetInfo *result, Oid schema, const Chain &chain, std::int
   Arguments arguments;
   arguments.bigint(id);
   const bool found =
-      arguments.run(audit_statement(schema, "SELECT hash FROM %s.operator_audit WHERE id = $1"), SPI_OK_SELECT) > 0;
+      arguments.read(audit_statement(schema, "SELECT hash::bytea FROM %s.operator_audit WHERE id = $1")) > 0;
   if (!found || Columns(0).text() != hash) put_problem(result, id, "its hash is not that of the head that was kept");
 }
 
@@ -286,11 +295,11 @@ ANOMALY_INSIGHTS_FUNCTION(ai_audit_list) {
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
   const std::uint64_t rows =
-      arguments.run(audit_statement(schema,
-                                    "SELECT * FROM %s.operator_audit WHERE ($1 IS NULL OR actor = $1) AND "
-                                    "($2 IS NULL OR action = $2) AND ($3 IS NULL OR created_at >= $3) "
-                                    "ORDER BY created_at DESC, id DESC LIMIT $4"),
-                    SPI_OK_SELECT);
+      arguments.read(audit_statement(schema,
+                                     "SELECT id, actor, action, target_id, metadata, source_ip, created_at, by_user, "
+                                     "previous_hash, hash FROM %s.operator_audit WHERE ($1 IS NULL OR actor = $1) AND "
+                                     "($2 IS NULL OR action = $2) AND ($3 IS NULL OR created_at >= $3) "
+                                     "ORDER BY created_at DESC, id DESC LIMIT $4"));
   for (std::uint64_t i = 0; i < rows; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
   SPI_finish();
   return static_cast<Datum>(0);

@@ -326,6 +326,25 @@ foreach my $schema (qw(public insights))
 	};
 }
 
+# The audit's hashes are over what the texts say, not over how an encoding writes them.
+subtest 'the audit in another encoding' => sub {
+	$node->safe_psql('postgres', qq(CREATE DATABASE "audit_$_" TEMPLATE template0 ENCODING '$_' LOCALE 'C')) foreach qw(LATIN1 UTF8);
+	$node->safe_psql(
+		'audit_LATIN1', q(
+		CREATE EXTENSION anomaly_insights;
+		SET anomaly_insights.actor = U&'Ren\00e9';
+		SELECT audit_record(U&'caf\00e9', U&'\00e9', jsonb_build_object(U&'cl\00e9', U&'\00e9t\00e9')))
+	);
+	is($node->safe_psql('audit_LATIN1', 'SELECT count(*) FROM audit_verify()'), '0', 'it is as it was recorded');
+	my $head = $node->safe_psql('audit_LATIN1', q(SELECT id || ', ' || quote_literal(hash) FROM audit_head()));
+	$node->command_ok([ 'pg_dump', '-f', "$dir/audit.sql", '-d', $node->connstr('audit_LATIN1') ], 'pg_dump');
+	$node->command_ok([ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', '-q', '-d', $node->connstr('audit_UTF8'), '-f', "$dir/audit.sql" ],
+		'restore');
+	is($node->safe_psql('audit_UTF8', q(SELECT actor = U&'Ren\00e9', octet_length(target_id) FROM operator_audit)),
+		't|2', 'in other bytes');
+	is($node->safe_psql('audit_UTF8', "SELECT count(*) FROM audit_verify($head)"), '0', 'it still is');
+};
+
 # A session that used it before sees that it is gone, and that it is back.
 subtest 'a session outlives it' => sub {
 	my $database = 'dropped_from_public';
