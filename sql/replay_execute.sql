@@ -281,7 +281,7 @@ SELECT id, tries, status FROM raw ORDER BY id;
 -- an updated_at that cannot be set is left alone
 SELECT by_mapping('raw', '{"id": "id"}');
 SELECT string_agg(status, ' ' ORDER BY id) FROM raw;
--- a view with a trigger of its own, and one that cannot be updated
+-- a view that cannot be updated, and one with a trigger that does, which locks nothing that can be seen
 CREATE VIEW joined AS SELECT r.id, r.created_at, r.endpoint, r.status FROM raw r JOIN before b ON b.id = r.id + 1;
 UPDATE raw SET status = 'failed';
 SELECT by_mapping('joined', '{}');
@@ -289,6 +289,24 @@ CREATE FUNCTION instead() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE ra
 CREATE TRIGGER instead INSTEAD OF UPDATE ON joined FOR EACH ROW EXECUTE FUNCTION instead();
 SELECT by_mapping('joined', '{}');
 SELECT string_agg(status, ' ' ORDER BY id) FROM raw;
+-- rules: one that does something else, also below a view, and one that does something more
+CREATE TABLE ruled (id int, created_at timestamptz DEFAULT now() - interval '5 hours', endpoint text DEFAULT '/a', status text DEFAULT 'failed');
+INSERT INTO ruled VALUES (1), (2), (3);
+CREATE TABLE ruled_log (LIKE ruled);
+CREATE VIEW over_ruled AS SELECT * FROM ruled;
+CREATE RULE elsewhere AS ON UPDATE TO ruled DO INSTEAD INSERT INTO ruled_log VALUES (old.*) RETURNING ruled_log.*;
+SELECT by_mapping('ruled', '{}');
+SELECT by_mapping('over_ruled', '{}');
+DROP RULE elsewhere ON ruled;
+CREATE RULE also AS ON UPDATE TO ruled DO ALSO INSERT INTO ruled_log VALUES (new.*);
+SELECT by_mapping('ruled', '{}');
+SELECT id, status, (SELECT count(*) FROM ruled_log l WHERE l.id = r.id) AS logged FROM ruled r ORDER BY id;
+-- names that were quoted without need
+UPDATE ruled SET status = 'failed';
+SET quote_all_identifiers = on;
+SELECT delivery_source_register('ruled', 'mapped') -> 'id';
+RESET quote_all_identifiers;
+SELECT replay('{1,3,1}', 'quoted', source => 'mapped');
 -- partitions, and a key that is unique only with the time
 CREATE TABLE parts (id int, created_at timestamptz, endpoint text, status text, PRIMARY KEY (id, created_at)) PARTITION BY RANGE (created_at);
 CREATE TABLE parts_old PARTITION OF parts FOR VALUES FROM (MINVALUE) TO ('2026-01-01');

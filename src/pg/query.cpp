@@ -35,7 +35,7 @@ KeyComparison compared(const Source &source, const char *what, const char *expre
                     errhint("Map %s to an expression of another type, such as text.", what)));
   }
   // Texts of two collations that are put together have none by which they could be compared.
-  const char *by_bytes = type_is_collatable(type) && !OidIsValid(collation) ? " COLLATE \"C\"" : "";
+  const char *by_bytes = type_is_collatable(type) && !OidIsValid(collation) ? " COLLATE pg_catalog.\"C\"" : "";
   // With "type modifier given", since a plain "character" is character(1).
   return {psprintf("(%s)%s", expression, by_bytes),
           psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(operator_namespace(equality))),
@@ -54,7 +54,7 @@ void append_equality(StringInfo query, const Source &source, const char *what, c
 void append_tenant(StringInfo query, const ScanRequest &request) {
   const char *tenant_id = request.source->field(Field::kTenantId);
   if (request.missing_is_unknown && std::strcmp(request.tenant, "unknown") == 0) {
-    appendStringInfo(query, " AND coalesce((%s)::text, 'unknown') = 'unknown' COLLATE \"C\"", tenant_id);
+    appendStringInfo(query, " AND coalesce((%s)::text, 'unknown') = 'unknown' COLLATE pg_catalog.\"C\"", tenant_id);
     return;
   }
   append_equality(query, *request.source, "tenant", tenant_id, request.tenant);
@@ -121,8 +121,8 @@ void append_status_in(StringInfo query, const Source &source, const StatusSet &s
   const auto wanted = [&](StatusClass status) { return statuses[static_cast<std::size_t>(status)]; };
   // The usual words are ASCII, and not every locale makes an i of an I.
   appendStringInfo(query,
-                   source.statuses.count > 0 ? "(%s)::pg_catalog.text COLLATE \"C\""
-                                             : "pg_catalog.lower((%s)::pg_catalog.text COLLATE \"C\")",
+                   source.statuses.count > 0 ? "(%s)::pg_catalog.text COLLATE pg_catalog.\"C\""
+                                             : "pg_catalog.lower((%s)::pg_catalog.text COLLATE pg_catalog.\"C\")",
                    source.field(Field::kStatus));
   appendStringInfoString(query, " OPERATOR(pg_catalog.=) ANY (ARRAY[");
   WordList words(query);
@@ -139,13 +139,13 @@ void append_status_in(StringInfo query, const Source &source, const StatusSet &s
 
 void append_label_in(StringInfo query, const char *label, const LabelSet &labels) {
   const auto wanted = [&](LabelClass one) { return labels[static_cast<std::size_t>(one)]; };
-  appendStringInfo(query, "CASE WHEN %s IS NULL THEN %s WHEN %s COLLATE \"C\" IN (", label,
+  appendStringInfo(query, "CASE WHEN %s IS NULL THEN %s WHEN %s COLLATE pg_catalog.\"C\" IN (", label,
                    wanted(LabelClass::kNone) ? "true" : "false", label);
   WordList known(query);
   for (const LabelClass one : {LabelClass::kTransient, LabelClass::kPermanent, LabelClass::kRateLimited}) {
     known.add(label_name(one));
   }
-  appendStringInfo(query, ") THEN %s COLLATE \"C\" = ANY (ARRAY[", label);
+  appendStringInfo(query, ") THEN %s COLLATE pg_catalog.\"C\" = ANY (ARRAY[", label);
   WordList words(query);
   for (const LabelClass one : {LabelClass::kTransient, LabelClass::kPermanent, LabelClass::kRateLimited}) {
     if (wanted(one)) words.add(label_name(one));

@@ -95,8 +95,9 @@ char *deliveries_query(const Source &source, const char *ids) {
   appendStringInfo(&query,
                    "SELECT coalesce(d.id, w.id::text) COLLATE \"C\" AS key, d.id IS NOT NULL, "
                    "d.failed, d.tenant, d.endpoint, d.status, d.attempts "
-                   "FROM unnest(%s::%s[]) AS w (id) LEFT JOIN (SELECT %s",
-                   quote_literal_cstr(ids), id.type, id.operand);
+                   "FROM (SELECT DISTINCT given.id::%s FROM unnest(%s::text[]) AS given (id)) AS w (id) "
+                   "LEFT JOIN (SELECT %s",
+                   id.type, quote_literal_cstr(ids), id.operand);
   append_as(&query, source.field(Field::kId), "text");
   appendStringInfoString(&query, ", ");
   append_status_in(&query, source, kFailedStatuses);
@@ -188,7 +189,7 @@ const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
 
 // Gives the outcome `to` to those that have `from` and whose ids are in the first column of SPI_tuptable. An id may be
 // there twice; a NULL is none.
-void mark(const Deliveries &deliveries, std::uint64_t rows, Outcome from, Outcome to) {
+void mark(const Source &source, const Deliveries &deliveries, std::uint64_t rows, Outcome from, Outcome to) {
   for (std::uint64_t i = 0; i < rows; ++i) {
     const Text id = Columns(i).text();
     if (is_null(id)) continue;
@@ -197,7 +198,10 @@ void mark(const Deliveries &deliveries, std::uint64_t rows, Outcome from, Outcom
       ereport(ERROR,
               (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
                errmsg("\"%.*s\" was put back in line, which nobody asked for", static_cast<int>(id.size()), id.data()),
-               errhint("\"replay_function\" must return ids that it was given.")));
+               errhint("%s", source.replay_function != nullptr
+                                 ? "\"replay_function\" must return ids that it was given."
+                                 : "A trigger changed the id: register a function that replays, \"replay_function\" in "
+                                   "the mapping.")));
     }
     delivery->outcome = to;
   }
@@ -210,7 +214,7 @@ const char *take(const Source &source, const Deliveries &deliveries) {
   if (wanted == nullptr) return nullptr;
   if (source.replay_function == nullptr) {
     const Taken taken = take_failed(source, wanted);
-    mark(deliveries, taken.rows, Outcome::kWanted, Outcome::kTaken);
+    mark(source, deliveries, taken.rows, Outcome::kWanted, Outcome::kTaken);
     return taken.condition;
   }
   for (Delivery &delivery : deliveries) {
@@ -238,12 +242,23 @@ void refuse_taken(const Source &source, const Deliveries &deliveries) {
     if (delivery.outcome != Outcome::kTaken) continue;
     delivery.outcome = Outcome::kRefused;
     delivery.detail = source.replay_function != nullptr ? "the source's function did not put it back in line"
-                                                        : "a trigger or a rule of the table kept it as it is";
+                                                        : "a trigger of the table kept it as it is";
   }
 }
 
 void add_context(void *argument) {
   errcontext("replay of delivery source \"%s\"", static_cast<Source *>(argument)->name);
+}
+
+// Runs it in the caller's own settings, which what it sets off may need.
+void run_requeue(const char *statement, int expected, int *pinned) {
+  AtEOXact_GUC(true, *pinned);
+  const int code = SPI_execute(statement, false, 0);
+  *pinned = pin_settings("pg_catalog, pg_temp");
+  if (code == expected) return;
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("a rule made another statement of the update: %s", SPI_result_code_string(code)),
+                  errhint("Register a function that replays: \"replay_function\" in the mapping.")));
 }
 
 // Puts those that are wanted back in line. The statement and what it sets off run in the caller's own settings.
@@ -253,11 +268,9 @@ void put_back(const Source &source, const Deliveries &deliveries, int *pinned) {
   const char *taken = ids_with(deliveries, Outcome::kTaken);
   if (taken == nullptr) return;
   const char *statement = requeue_statement(source, taken, condition);
-  AtEOXact_GUC(true, *pinned);
-  if (SPI_execute(statement, false, 0) < 0) elog(ERROR, "the deliveries could not be put back in line");
-  *pinned = pin_settings("pg_catalog, pg_temp");
+  run_requeue(statement, condition == nullptr ? SPI_OK_SELECT : SPI_OK_UPDATE_RETURNING, pinned);
   const std::uint64_t rows = condition == nullptr ? SPI_processed : read_requeued(SPI_processed);
-  mark(deliveries, rows, Outcome::kTaken, Outcome::kReplayed);
+  mark(source, deliveries, rows, Outcome::kTaken, Outcome::kReplayed);
   refuse_taken(source, deliveries);
 }
 

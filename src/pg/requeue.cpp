@@ -201,10 +201,23 @@ const char *function_statement(const Source &source, const char *ids) {
   return psprintf(format, source.replay_function, quote_literal_cstr(ids));
 }
 
-// What an update in the caller's settings can do without the mapping's other expressions.
+// Whether a rule makes another statement of an UPDATE.
+bool is_rewritten(Relation relation) {
+  const RuleLock *rules = relation->rd_rules;
+  for (int i = 0; rules != nullptr && i < rules->numLocks; ++i) {
+    if (rules->rules[i]->event == CMD_UPDATE && rules->rules[i]->isInstead) return true;
+  }
+  return false;
+}
+
+// What an update in the caller's settings can do without the mapping's other expressions. What a view's trigger or a
+// rule does instead locks nothing that we could see: two replays at once would both do it.
 bool require_updatable(const Source &source, Relation relation) {
-  if ((relation_is_updatable(RelationGetRelid(relation), NIL, true, nullptr) & (1 << CMD_UPDATE)) == 0) {
-    cannot_replay(source, psprintf("%s cannot be updated", source.relation), kNeedsFunction);
+  if ((relation_is_updatable(RelationGetRelid(relation), NIL, false, nullptr) & (1 << CMD_UPDATE)) == 0) {
+    cannot_replay(source, psprintf("%s cannot be updated, or only by a trigger", source.relation), kNeedsFunction);
+  }
+  if (is_rewritten(relation)) {
+    cannot_replay(source, psprintf("a rule does something else than an update of %s", source.relation), kNeedsFunction);
   }
   if (column_of(relation, source.field(Field::kId)) == nullptr) {
     cannot_replay(source, psprintf("id is %s, which is no column", source.field(Field::kId)), kNeedsFunction);

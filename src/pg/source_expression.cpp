@@ -144,7 +144,9 @@ MappedExpression *map_column(Relation relation, const char *column) {
     const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
     if (attribute->attisdropped || std::strcmp(NameStr(attribute->attname), column) != 0) continue;
     auto *mapped = static_cast<MappedExpression *>(palloc(sizeof(MappedExpression)));
+    const int level = pin_settings("");  // column_of() compares these texts
     mapped->sql = pstrdup(quote_identifier(column));
+    AtEOXact_GUC(true, level);
     mapped->type = getBaseType(attribute->atttypid);
     return mapped;
   }
