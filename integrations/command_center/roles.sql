@@ -32,8 +32,7 @@ SELECT format('GRANT USAGE ON SCHEMA %s TO insights_viewer; GRANT SELECT ON %s T
 FROM pg_class WHERE oid = :'deliveries'::regclass \gexec
 
 -- operator: incidents, mutes and replays.
-GRANT SELECT ON :"schema".anomalies, :"schema".anomalies_active, :"schema".anomaly_events, :"schema".anomaly_mutes
-  TO insights_operator;
+GRANT SELECT ON :"schema".anomalies, :"schema".anomaly_events, :"schema".anomaly_mutes TO insights_operator;
 GRANT EXECUTE ON FUNCTION :"schema".anomaly_acknowledge, :"schema".anomaly_resolve, :"schema".anomaly_mute,
   :"schema".anomaly_unmute, :"schema".replay_execute, :"schema".anomaly_insights_status TO insights_operator;
 

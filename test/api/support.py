@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import queue
+import re
 import socket
 import subprocess
 import sys
@@ -50,13 +51,16 @@ def wait_for(condition, what, seconds=WAIT):
 class Database:
     """A database with the extension, a table of deliveries, and the roles of roles.sql."""
 
-    def __init__(self, schema="insights", table="deliveries"):
+    def __init__(self, schema="insights", table="deliveries", encoding=None):
         self.name = f"api_{uuid.uuid4().hex[:12]}"
         self.schema = schema
         self.table = table
         with psycopg.connect(self._dsn("postgres", USER), autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.name)))
-        self.admin = psycopg.connect(self._dsn(self.name, USER), autocommit=True)
+            made = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.name))
+            if encoding is not None:
+                made += sql.SQL(" TEMPLATE template0 ENCODING {} LOCALE 'C'").format(encoding)
+            connection.execute(made)
+        self.admin = psycopg.connect(self._dsn(self.name, USER), autocommit=True, client_encoding="UTF8")
 
     def prepare(self):
         self.run("CREATE SCHEMA {schema}")
@@ -66,12 +70,15 @@ class Database:
         self.grant()
 
     @staticmethod
-    def _dsn(name, user):
-        return f"host={HOST} port={PORT} dbname={name} user={user}"
+    def _dsn(name, user, port=PORT):
+        return f"host={HOST} port={port} dbname={name} user={user}"
 
     @property
     def dsn(self):
         return self._dsn(self.name, SERVICE)
+
+    def dsn_through(self, wire):
+        return self._dsn(self.name, SERVICE, wire.port)
 
     def run(self, statement, *values):
         """All rows of a statement as superuser."""
@@ -136,6 +143,43 @@ def database(**options):
         made.drop()
 
 
+class Wire:
+    """What a service reaches its database through. Cut, it lets nothing through, and says nothing of it."""
+
+    def __init__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._whole = threading.Event()
+        self.mend()
+        self._start(self._accept)
+
+    def cut(self):
+        self._whole.clear()
+
+    def mend(self):
+        self._whole.set()
+
+    @staticmethod
+    def _start(target, *arguments):
+        threading.Thread(target=target, args=arguments, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            client, _ = self._listener.accept()
+            database = socket.create_connection((HOST, int(PORT)))
+            self._start(self._carry, client, database)
+            self._start(self._carry, database, client)
+
+    def _carry(self, source, target):
+        try:
+            while data := source.recv(65536):
+                self._whole.wait()
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # one end is gone, and so is this
+
+
 def failing(tenant, endpoint, failed=20, delivered=120):
     """Deliveries of an endpoint that went well and fails now, beyond doubt."""
     before = [
@@ -165,6 +209,8 @@ def open_incidents(database, count):
 
 
 # Servers ------------------------------------------------------------------------------------------------------------
+
+DOCUMENTS = {}  # of the servers, by their ports
 
 
 def free_port():
@@ -205,9 +251,13 @@ class Server:
         if self.process.poll() is not None:
             raise AssertionError("it ended")
         try:
-            return self.http.get(self.prefix + "/openapi.json").status_code == 200
+            response = self.http.get(self.prefix + "/openapi.json")
         except httpx.TransportError:
             return False
+        if response.status_code != 200:
+            return False
+        DOCUMENTS[self.port] = response.json()
+        return True
 
     def request(self, method, path, role=None, user=None, headers=None, **options):
         sent = dict(headers or {})
@@ -225,6 +275,21 @@ class Server:
 
     def stream(self, role="operator", after=None, last_event_id=None):
         return Stream(self.port, self.prefix, role, after, last_event_id)
+
+    def ask(self, path):
+        """A request that nobody waits for."""
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return connection
+
+    def lazy(self, after):
+        """A client of the stream that never reads."""
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", self.port))
+        path = f"{self.prefix}/events/stream?after={after}"
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nX-User-Roles: operator\r\n\r\n".encode())
+        return connection
 
     def stop(self):
         """Asks it to end, and gives its exit status."""
@@ -251,9 +316,11 @@ def served(dsn, *options):
 
 
 @contextmanager
-def hosted(dsn, **environment):
-    """The application of host.py, in which the API is mounted."""
-    variables = {"HOST_DSN": dsn, **environment}
+def hosted(dsn, tokens=None, **settings):
+    """The application of host.py, in which the API is mounted, with these settings."""
+    variables = {"HOST_DSN": dsn, "HOST_SETTINGS": json.dumps(settings)}
+    if tokens is not None:
+        variables["HOST_TOKENS"] = tokens
     command = ["uvicorn", "host:app", "--app-dir", str(Path(__file__).parent)]
     server = Server(command, prefix="/ops/api", environment=variables)
     try:
@@ -269,7 +336,21 @@ def is_problem(response, status):
     problem = response.json()
     assert problem["status"] == status
     assert set(problem) >= {"type", "title", "status", "detail", "instance"}
+    assert response.headers["cache-control"] == "no-store"
+    is_documented(response)
     return problem
+
+
+def is_documented(response):
+    """The document has the status for the route, where there is one, and all headers that it should have."""
+    document = DOCUMENTS[response.url.port]
+    path = response.url.path[len(document["servers"][0]["url"]) :]
+    for route, item in document["paths"].items():
+        operation = item.get(response.request.method.lower())
+        if operation and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path):
+            documented = operation["responses"][str(response.status_code)]
+            for name in ("Retry-After", "WWW-Authenticate"):
+                assert name not in response.headers or name in documented["headers"]
 
 
 # Streams ------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def login(demo, **params):
     return demo.http.get("/demo/login", params=params, follow_redirects=False)
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/incidents", "/incidents/17", "/audit", "/?x=1"])
+@pytest.mark.parametrize("path", ["/", "/index.html", "/incidents", "/incidents/17", "/audit", "/?x=1", "/assets/gone"])
 def test_pages_of_the_dashboard(demo, path):
     response = demo.http.get(path)
     assert response.status_code == 200

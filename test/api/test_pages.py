@@ -73,6 +73,8 @@ def test_filters(server, rows):
     assert listed(ids=["1".zfill(32), "5".zfill(32)]) == ids([rows[1], rows[5]])
     middle = sorted(row["created_at"] for row in rows)[400]
     assert listed(since=middle.isoformat()) == ids(r for r in rows if r["created_at"] >= middle)
+    # Without a zone, times are UTC.
+    assert listed(since=middle.replace(tzinfo=None).isoformat()) == listed(since=middle.isoformat())
     assert listed(until=middle.isoformat()) == ids(r for r in rows if r["created_at"] <= middle)
     assert len(listed(hours=4)) == len(rows)
     assert server.get("/deliveries", params={"hours": 0.25}).json() == {"deliveries": [], "next": None}
@@ -165,3 +167,5 @@ def test_events(server, database, incidents):
         after = page["last_seq"]
     assert seen == [row[0] for row in database.run("SELECT seq FROM {schema}.anomaly_events ORDER BY seq")]
     assert server.get("/events").json() == {"events": [], "last_seq": seen[-1]}
+    # A client of a database that has been made anew.
+    assert server.get("/events", params={"after": 10**15}).json() == {"events": [], "last_seq": seen[-1]}

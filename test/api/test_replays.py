@@ -104,6 +104,36 @@ def test_replay_and_its_record(server, database, failed):
     assert stored == [(record["hash"], record["previous_hash"])]
 
 
+@pytest.mark.parametrize(
+    "forwarded, recorded",
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("unknown", None),
+    ],
+)
+def test_the_address_behind_a_proxy(server, database, failed, forwarded, recorded):
+    delivery = failed["well"][10]
+    database.run("UPDATE {table} SET status = 'failed' WHERE id = %s", delivery)
+    answer = server.post(
+        "/replays", {"ids": [delivery]}, headers={"Idempotency-Key": forwarded, "X-Forwarded-For": forwarded}
+    )
+    assert answer.json()["replayed"] == 1
+    assert server.get("/audit?limit=1").json()["records"][0]["source_ip"] == recorded
+
+
+def test_who_is_no_proxy(database, failed):
+    with support.served(database.dsn, "--forwarded-allow-ips", "192.0.2.1") as server:
+        answer = server.post(
+            "/replays",
+            {"ids": [failed["well"][11]]},
+            headers={"Idempotency-Key": "no proxy", "X-Forwarded-For": "203.0.113.7"},
+        )
+        assert answer.json()["replayed"] == 1
+        assert server.get("/audit?limit=1").json()["records"][0]["source_ip"] == "127.0.0.1"
+
+
 def test_the_same_key_again(server, database, failed):
     ids = failed["well"][1:3]
     first = replay(server, ids, "twice")

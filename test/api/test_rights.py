@@ -17,10 +17,11 @@ def tenants(database):
         database.run(f"CREATE ROLE {role} NOLOGIN IN ROLE insights_operator")
         database.run(f"GRANT {role} TO insights_service")
     support.open_incidents(database, 2)
-    for table, policy in (("{table}", "own"), ("{schema}.anomalies", "own"), ("{schema}.anomaly_events", "own")):
+    tables = ("{table}", "{schema}.anomalies", "{schema}.anomaly_events", "{schema}.anomaly_mutes")
+    for table in tables:
         database.run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         database.run(
-            f"CREATE POLICY {policy} ON {table} TO insights_viewer USING (current_user IN ('insights_viewer', "
+            f"CREATE POLICY own ON {table} TO insights_viewer USING (current_user IN ('insights_viewer', "
             f"'insights_operator', 'insights_admin') OR current_user = '{ROLES}_' || tenant_id)"
         )
     yield
@@ -54,14 +55,44 @@ def test_a_role_that_is_mapped(database):
         assert {d["tenant_id"] for d in plan["deliveries"]} == {"acme"}
 
 
+def test_mutes_of_others(database):
+    """Whoever does not see a mute cannot end it."""
+    with support.served(database.dsn, "--role", f"operator={ROLES}_acme") as server:
+        theirs, own = (server.post("/mutes", {"tenant": tenant}).json()["id"] for tenant in ("globex", "acme"))
+        assert [mute["id"] for mute in server.get("/mutes", role="operator").json()["mutes"]] == [own]
+        assert is_problem(server.request("DELETE", f"/mutes/{theirs}", "operator"), 404)["hint"]
+        assert database.value("SELECT ends_at IS NULL FROM {schema}.anomaly_mutes WHERE id = %s", theirs)
+        assert server.request("DELETE", f"/mutes/{own}", "operator").status_code == 204
+        assert server.request("DELETE", f"/mutes/{theirs}", "admin").status_code == 204
+        assert server.get("/mutes").json()["mutes"] == []
+
+
+def test_a_heartbeat_amid_events_of_others(database):
+    """They wake the stream, and leave it with nothing to send."""
+    (other,) = database.run("SELECT id FROM {schema}.anomalies_active WHERE tenant_id = 'globex'")[0]
+    roles = {"viewer": "insights_viewer", "operator": f"{ROLES}_acme", "admin": "insights_admin"}
+    with support.hosted(database.dsn, roles=roles, heartbeat=2, look_again=3600) as server:
+        stream = server.stream()
+        stream.beginning()
+        support.wait_for(lambda: happens_until_a_frame(database, other, stream), "a heartbeat")
+        assert stream.next_frame() == {"comment": "heartbeat"}
+        stream.kill()
+
+
+def happens_until_a_frame(database, incident, stream):
+    database.run("SELECT {schema}.anomaly_acknowledge(%s)", incident)
+    database.run("UPDATE {schema}.anomalies SET status = 'open' WHERE id = %s", incident)
+    return not stream.frames.empty()
+
+
 def test_an_application_with_users_of_its_own(database):
     """Two lines mount the API; its startup, routes and errors stay the application's; its users are believed."""
-    with support.hosted(database.dsn, HOST_ROLES=ROLES) as server:
+    with support.hosted(database.dsn, tokens=ROLES) as server:
         assert server.http.get("/calls").json() == ["startup"]
         assert server.http.get("/nowhere").json() == {"detail": "Not Found"}
         is_problem(server.get("/nowhere"), 404)
         # The application's users have tokens; the header counts for nothing.
-        is_problem(server.get("/deliveries", role="admin"), 401)
+        assert "X-User-Roles" not in is_problem(server.get("/deliveries", role="admin"), 401)["detail"]
         for tenant in ("acme", "globex"):
             headers = {"X-Token": tenant}
             me = server.get("/me", role="admin", headers=headers).json()
@@ -77,7 +108,7 @@ def test_an_application_with_users_of_its_own(database):
 def test_the_bare_header_is_warned_of(database):
     for start, warned in (
         (lambda: support.hosted(database.dsn), True),
-        (lambda: support.hosted(database.dsn, HOST_ROLES=ROLES), False),
+        (lambda: support.hosted(database.dsn, tokens=ROLES), False),
         (lambda: support.served(database.dsn), True),
     ):
         with start() as server:

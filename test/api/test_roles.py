@@ -94,6 +94,23 @@ def test_no_role_has_more_than_it_needs(database):
         True,
     )
     assert granted == []
+    assert set_of(database.run(READS)) == {
+        ("insights_viewer", "deliveries"),
+        ("insights_viewer", "delivery_sources"),
+        ("insights_operator", "anomalies"),
+        ("insights_operator", "anomaly_events"),
+        ("insights_operator", "anomaly_mutes"),
+        ("insights_admin", "operator_audit"),
+    }
+    assert set_of(database.run(CALLS)) == {
+        ("insights_viewer", "delivery_search"),
+        ("insights_operator", "anomaly_acknowledge"),
+        ("insights_operator", "anomaly_insights_status"),
+        ("insights_operator", "anomaly_mute"),
+        ("insights_operator", "anomaly_resolve"),
+        ("insights_operator", "anomaly_unmute"),
+        ("insights_operator", "replay_execute"),
+    }
     columns = database.run(
         """SELECT attname FROM pg_attribute WHERE attrelid = 'deliveries'::regclass AND attnum > 0
              AND has_column_privilege('insights_admin', attrelid, attnum, 'UPDATE') ORDER BY 1"""
@@ -102,7 +119,25 @@ def test_no_role_has_more_than_it_needs(database):
     assert not database.value("SELECT has_table_privilege('insights_service', 'deliveries', 'SELECT')")
 
 
+# What is granted to the three by name; everybody may call most functions, which read with the caller's rights.
+READS = """
+  SELECT DISTINCT r.rolname, c.relname
+  FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid,
+    aclexplode(c.relacl || a.attacl) acl JOIN pg_roles r ON r.oid = acl.grantee
+  WHERE r.rolname LIKE 'insights%' AND acl.privilege_type = 'SELECT'
+"""
+CALLS = """
+  SELECT r.rolname, p.proname FROM pg_proc p, aclexplode(p.proacl) acl JOIN pg_roles r ON r.oid = acl.grantee
+  WHERE r.rolname LIKE 'insights%'
+"""
+
+
+def set_of(rows):
+    return {tuple(row) for row in rows}
+
+
 def test_me(server):
+    assert server.get("/me").headers["cache-control"] == "no-store"
     me = server.get("/me", role="system, Operator,nonsense", user="zoë").json()
     permissions = {"deliveries": True, "incidents": True, "replay": True, "insights": True, "audit": True}
     assert me == {"user_id": "zoë", "roles": ["system", "operator"], "role": "admin", "permissions": permissions}
@@ -115,6 +150,14 @@ def test_me(server):
 
 def test_a_user_id_is_utf8(server):
     is_problem(server.get("/me", headers={"X-User-Id": b"\xff\xfe"}), 400)
+
+
+@pytest.mark.parametrize("name", ["X-User-Roles", "X-User-Id"])
+def test_a_header_that_is_there_twice(server, name):
+    """A proxy has added its own to the client's."""
+    headers = [("X-User-Roles", "viewer"), ("X-User-Id", "mallory"), (name, "viewer")]
+    problem = is_problem(server.http.get("/api/me", headers=headers), 400)
+    assert name in problem["detail"]
 
 
 # The documentation --------------------------------------------------------------------------------------------------
@@ -145,6 +188,7 @@ def test_every_route_is_documented(document):
         assert operation["summary"] and operation["tags"]
         assert re.search(r"Role: (\w+)\.", operation["description"]).group(1) == least
         assert operation["security"] == [{"roles": []}]
+        assert "X-User-Id" in [parameter["name"] for parameter in operation["parameters"]]
         assert ("requestBody" in operation) == (body is not None)
         responses = operation["responses"]
         assert str(status) in responses

@@ -1,5 +1,5 @@
 """Events as they happen: none lost, none twice, and nothing left behind."""
-import socket
+import time
 
 import pytest
 
@@ -152,7 +152,7 @@ def test_no_notification_is_no_loss(server, database, incident):
 
 def test_notifications_wake(server, database, incident):
     """A server whose streams look at nothing but notifications, and at the table when it listens again."""
-    with support.hosted(database.dsn, HOST_PATIENT="1") as patient:
+    with support.hosted(database.dsn, heartbeat=3600, look_again=3600) as patient:
         support.wait_for(lambda: len(listener(database)) == 2, "the listener")
         streams = [patient.stream() for _ in range(3)]
         beginning = [stream.beginning() for stream in streams][-1]
@@ -238,15 +238,18 @@ def test_many_clients(server, database, incident):
     """They share a few connections, hold none while they wait, and leave nothing."""
     support.wait_for(lambda: inside(server)["subscribers"] == 0, "the streams of other tests to end")
     before = inside(server)
-    streams = [server.stream() for _ in range(50)]
+    streams = [server.stream() for _ in range(200)]
     beginnings = {stream.beginning() for stream in streams}
-    assert inside(server)["subscribers"] == 50
+    assert inside(server)["subscribers"] == 200
     last = happen(database, incident, 3)
+    for _ in range(10):
+        assert server.get("/deliveries?limit=1").status_code == 200
     for stream in streams:
         assert read_until(stream, last) == seqs(database, min(beginnings))
     backends = database.service_backends()
     assert len(backends) <= 11
-    assert len(listener(database)) == 1
+    # After a test that ended connections it may still wait for its next try.
+    support.wait_for(lambda: len(listener(database)) == 1, "one listener")
     support.wait_for(
         lambda: all(state == "idle" for _, state, _ in database.service_backends()), "the connections to be idle"
     )
@@ -264,11 +267,7 @@ def test_a_client_that_does_not_read(server, database, incident):
     support.wait_for(lambda: inside(server)["subscribers"] == 0, "the streams of other tests to end")
     start = seqs(database)[-1]
     insert_events(database, incident, 1000, "x" * 20000)
-    lazy = socket.socket()
-    lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    lazy.connect(("127.0.0.1", server.port))
-    request = f"GET {server.prefix}/events/stream?after={start} HTTP/1.1\r\nHost: x\r\nX-User-Roles: operator\r\n\r\n"
-    lazy.sendall(request.encode())
+    lazy = server.lazy(start)
     support.wait_for(lambda: inside(server)["subscribers"] == 1, "the stream to begin")
     stream = server.stream()
     stream.beginning()
@@ -279,7 +278,118 @@ def test_a_client_that_does_not_read(server, database, incident):
     lazy.close()
     stream.kill()
     support.wait_for(lambda: inside(server)["subscribers"] == 0, "the streams to end")
+    forget(database, start)
+
+
+def test_a_client_that_does_not_read_for_long(server, database, incident):
+    """It is cut off, so that it costs nothing more."""
+    start = seqs(database)[-1]
+    insert_events(database, incident, 1000, "x" * 20000)
+    with support.hosted(database.dsn, send_timeout=1) as strict:
+        lazy = strict.lazy(start)
+        support.wait_for(lambda: inside(strict)["subscribers"] == 1, "the stream to begin")
+        reader = strict.stream(after=start)
+        support.wait_for(lambda: inside(strict)["subscribers"] == 1, "the stream to be cut off")
+        assert read_until(reader, happen(database, incident)) == seqs(database, start)
+        lazy.close()
+        reader.kill()
+    forget(database, start)
+
+
+def test_the_end_of_the_server_with_clients_that_do_not_read(server, database, incident):
+    start = seqs(database)[-1]
+    insert_events(database, incident, 1000, "x" * 20000)
+    for begin in (lambda: support.served(database.dsn), lambda: support.hosted(database.dsn, send_timeout=3600)):
+        with begin() as another:
+            lazy = another.lazy(start)
+            support.wait_for(lambda: any("/events/stream" in line for line in another.log), "the stream to begin")
+            assert another.stop() == 0
+            lazy.close()
+    forget(database, start)
+
+
+def forget(database, start):
     database.run("DELETE FROM {schema}.anomaly_events WHERE seq > %s AND length(message) > 10000", start)
+
+
+def test_a_stream_does_not_last_for_ever(server, database, incident):
+    """So that rights which the application has taken away end with it; a client comes back where it was."""
+    with support.hosted(database.dsn, stream_lifetime=1) as short:
+        stream = short.stream()
+        beginning = stream.beginning()
+        assert stream.ended.wait(support.WAIT)
+        last = happen(database, incident, 2)
+        back = short.stream(last_event_id=beginning)
+        assert read_until(back, last) == seqs(database, beginning)
+        back.kill()
+
+
+def test_more_streams_than_allowed(server, database, incident):
+    with support.hosted(database.dsn, max_streams=2) as small:
+        streams = [small.stream() for _ in range(2)]
+        for stream in streams:
+            stream.beginning()
+        refused = small.stream()
+        assert refused.status == 503
+        assert refused.response.getheader("Retry-After")
+        streams[0].kill()
+        support.wait_for(lambda: inside(small)["subscribers"] == 1, "a stream to end")
+        another = small.stream()
+        assert another.status == 200
+        for stream in (another, streams[1]):
+            stream.kill()
+
+
+def test_streams_leave_connections_to_requests(server, database, incident):
+    with support.hosted(database.dsn, pool_max=4, pool_timeout=1, look_again=0.5) as small:
+        streams = [small.stream() for _ in range(12)]
+        for stream in streams:
+            stream.beginning()
+        with database.admin.transaction():
+            database.run("LOCK TABLE {schema}.anomaly_events")
+            support.wait_for(lambda: inside(small)["pool"]["pool_available"] <= 2, "the streams to wait")
+            for _ in range(20):
+                assert small.get("/sources").status_code == 200
+                time.sleep(0.1)
+        last = happen(database, incident)
+        for stream in streams:
+            assert stream.next_event()["seq"] == last
+            stream.kill()
+
+
+def test_many_notifications_wake_seldom(server, database, incident):
+    with support.hosted(database.dsn, heartbeat=3600, look_again=3600) as patient:
+        support.wait_for(lambda: len(listener(database)) == 2, "the listener")
+        stream = patient.stream()
+        stream.beginning()
+        before, start = inside(patient)["pool"]["requests_num"], time.monotonic()
+        for _ in range(60):
+            database.run("NOTIFY anomaly_insights")
+            time.sleep(0.01)
+        assert stream_reads(patient, before) <= (time.monotonic() - start) / 0.1 + 3
+        last = happen(database, incident)
+        assert stream.next_event()["seq"] == last
+        stream.kill()
+
+
+def stream_reads(server, before):
+    return inside(server)["pool"]["requests_num"] - before
+
+
+def test_a_notification_that_is_no_text():
+    """Anybody may send one, in a database without an encoding."""
+    with support.database(encoding="SQL_ASCII") as plain:
+        plain.insert(support.failing("acme", "https://a.test"))
+        incident = support.open_incidents(plain, 1)[0]
+        with support.hosted(plain.dsn, heartbeat=3600, look_again=3600) as patient:
+            (before,) = support.wait_for(lambda: listener(plain), "the listener")
+            stream = patient.stream()
+            stream.beginning()
+            plain.run("DO $$ BEGIN EXECUTE $x$NOTIFY anomaly_insights, E'\\xff'$x$; END $$")
+            support.wait_for(lambda: listener(plain) not in ([], [before]), "another listener")
+            last = happen(plain, incident)
+            assert read_until(stream, last)
+            stream.kill()
 
 
 def test_the_end_of_the_server(server, database, incident):

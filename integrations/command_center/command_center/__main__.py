@@ -13,9 +13,20 @@ from .spa import SinglePage
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     _log_to_stderr()
-    uvicorn.run(application(options), host=options.host, port=options.port, log_level=options.log_level)
+    try:
+        app = application(options)
+    except ValueError as error:
+        parser.error(str(error))
+    uvicorn.run(
+        app,
+        host=options.host,
+        port=options.port,
+        log_level=options.log_level,
+        forwarded_allow_ips=options.forwarded_allow_ips,
+    )
 
 
 def _log_to_stderr() -> None:
@@ -54,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dsn", required=True, help="the database, as a connection string or URI of libpq")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="the port to listen on (%(default)s)")
+    parser.add_argument(
+        "--forwarded-allow-ips",
+        default="127.0.0.1",
+        metavar="ADDRESSES",
+        help="proxies whose X-Forwarded-For says which address the audit records (%(default)s)",
+    )
     parser.add_argument("--schema", default="insights", help="the extension's schema (%(default)s)")
     parser.add_argument("--channel", default="anomaly_insights", help="anomaly_insights.notify_channel (%(default)s)")
     parser.add_argument("--pool", type=int, default=10, help="the most connections for requests (%(default)s)")

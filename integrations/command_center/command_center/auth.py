@@ -1,9 +1,10 @@
 """Who asks, and which roles they have."""
 import logging
 from dataclasses import dataclass
-from typing import Iterable, Optional, Tuple
+from typing import Optional, Tuple
+from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import APIKeyHeader
 
 from .problems import Problem
@@ -14,6 +15,8 @@ logger = logging.getLogger("command_center")
 # What each role amounts to, the least first. Each has the rights of those before it.
 LEVELS = ("viewer", "operator", "admin")
 _LEVEL_OF = {"viewer": "viewer", "operator": "operator", "admin": "admin", "system": "admin"}
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 HEADER_WARNING = (
     "roles are taken from the header X-User-Roles as it comes: whoever can reach this server can be anybody. Let only "
@@ -30,6 +33,8 @@ class Principal:
     database_role: Optional[str] = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.user_id, (str, type(None))):
+            raise TypeError(f"user_id must be a str or None, not {self.user_id!r}")
         if self.database_role is not None:
             check_database_role(self.database_role)
 
@@ -44,23 +49,20 @@ class Principal:
 
 
 def known_roles(text: str) -> Tuple[str, ...]:
-    """Those of a comma-separated list that are known."""
-    return tuple(_only_known(name.strip().lower() for name in text.split(",")))
-
-
-def _only_known(names: Iterable[str]) -> Iterable[str]:
-    return dict.fromkeys(name for name in names if name in _LEVEL_OF)
+    """Those of a comma-separated list that are known, each once."""
+    names = (name.strip().lower() for name in text.split(","))
+    return tuple(dict.fromkeys(name for name in names if name in _LEVEL_OF))
 
 
 def principal_of(roles: str, user_id: Optional[str]) -> Principal:
     """Refuses with 401 where no role is left."""
     known = known_roles(roles)
     if not known:
-        raise unauthenticated()
+        raise _without_role()
     return Principal(user_id=user_id or None, roles=known)
 
 
-def unauthenticated() -> Problem:
+def _without_role() -> Problem:
     return Problem(
         401,
         "The request names none of the roles viewer, operator, admin and system.",
@@ -71,23 +73,47 @@ def unauthenticated() -> Problem:
 roles_header = APIKeyHeader(
     name="X-User-Roles",
     scheme_name="roles",
-    description="Comma-separated roles: viewer, operator, admin, system. The header X-User-Id names the person. "
-    "Both are for networks where only a proxy that sets them can reach the service.",
+    description="Comma-separated roles: viewer, operator, admin, system. For networks where only a proxy that sets "
+    "them can reach the service.",
     auto_error=False,
 )
 
+_USER_HEADER = Header(None, alias="X-User-Id", description="the person, in UTF-8: who events, mutes and the audit name")
 
-def user_of(request: Request) -> Optional[str]:
-    """The person of the header X-User-Id, which Starlette reads as Latin-1 whatever the client wrote."""
-    name = request.headers.get("X-User-Id")
-    if name is None:
-        return None
+
+async def principal_of_headers(
+    request: Request, roles: Optional[str] = Depends(roles_header), user_id: Optional[str] = _USER_HEADER
+) -> Optional[Principal]:
+    """What the headers say; None where they name no role at all."""
+    for name in ("X-User-Roles", "X-User-Id"):
+        if len(request.headers.getlist(name)) > 1:
+            # One of them may be the client's own, to which a proxy has added its.
+            raise Problem(400, f"The header {name} is there more than once.")
+    return None if roles is None else principal_of(roles, _as_utf8(user_id))
+
+
+def _as_utf8(name: Optional[str]) -> Optional[str]:
+    """Starlette reads headers as Latin-1, whatever the client wrote."""
     try:
-        return name.encode("latin-1").decode("utf-8")
+        return name and name.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
         raise Problem(400, "The header X-User-Id is not UTF-8.") from None
 
 
-async def authenticate(request: Request, roles: Optional[str] = Depends(roles_header)) -> Principal:
+async def authenticate(principal: Optional[Principal] = Depends(principal_of_headers)) -> Principal:
     """The default: the headers are believed."""
-    return principal_of(roles or "", user_of(request))
+    if principal is None:
+        raise _without_role()
+    return principal
+
+
+def refuse_other_sites(request: Request) -> None:
+    """For an authentication by cookies, which come along with whatever page makes the browser ask."""
+    if request.method in _SAFE_METHODS:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    same_site = site is None or site in ("same-origin", "none")
+    same_origin = origin is None or urlsplit(origin).netloc == request.headers.get("Host")
+    if not (same_site and same_origin):
+        raise Problem(403, "The request comes from another site.")

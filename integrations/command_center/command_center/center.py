@@ -7,10 +7,12 @@ from fastapi import Depends, FastAPI, Request
 
 from . import auth
 from .auth import Principal
+from .body import BodyLimit
 from .database import Database
 from .hub import Hub
 from .problems import COMMON, SCHEMA, install_handlers
 from .routes import anomalies, audit, deliveries, events, incidents, insights, me, mutes, operations, replays
+from .session import STATE
 from .settings import Settings
 from .shutdown import before_shutdown
 
@@ -69,6 +71,7 @@ class CommandCenter:
         )
         app.state.database = self.database
         app.state.hub = self.hub
+        app.add_middleware(BodyLimit)
         install_handlers(app)
         for area in _AREAS:
             app.include_router(area.router, dependencies=[Depends(_remember(self.authenticate))], responses=COMMON)
@@ -76,7 +79,7 @@ class CommandCenter:
 
 
 def _remember(authenticate: Callable[..., Any]) -> Callable[..., None]:
-    def principal_of_request(request: Request, principal: Principal = Depends(authenticate)) -> None:
-        request.state.principal = principal
+    async def principal_of_request(request: Request, principal: Principal = Depends(authenticate)) -> None:
+        setattr(request.state, STATE, principal)
 
     return principal_of_request

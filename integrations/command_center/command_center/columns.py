@@ -1,4 +1,8 @@
-"""SQL that writes rows as JSON objects of the documented shape."""
+"""SQL that writes rows as JSON objects of the documented shape.
+
+Here and in the routes, functions that take many types are called by their schema: another schema of the search_path may
+have one that fits better.
+"""
 from datetime import datetime
 from typing import List, Optional, get_type_hints
 
@@ -12,12 +16,12 @@ def json_object(model: type, **expressions: str) -> str:
     members = ", ".join(
         f'{expressions.get(name) or _written(name, kinds[name])} AS "{name}"' for name in model.__annotations__
     )
-    return f"(SELECT to_json(r) FROM (SELECT {members}) AS r)"
+    return f"(SELECT pg_catalog.to_json(r) FROM (SELECT {members}) AS r)"
 
 
 def json_list(item: str, order: str = "") -> str:
     """The aggregate of such objects: an array, an empty one for no rows."""
-    return f"coalesce(json_agg({item}{' ORDER BY ' + order if order else ''}), '[]'::json)"
+    return f"coalesce(pg_catalog.json_agg({item}{' ORDER BY ' + order if order else ''}), '[]'::json)"
 
 
 def _written(name: str, kind: object) -> str:
@@ -25,5 +29,6 @@ def _written(name: str, kind: object) -> str:
     if kind in (datetime, Optional[datetime]):
         return _UTC.format(column)
     if kind == List[datetime]:
-        return f"ARRAY(SELECT {_UTC.format('t')} FROM unnest({column}) WITH ORDINALITY AS u (t, n) ORDER BY n)"
+        times = f"pg_catalog.unnest({column}) WITH ORDINALITY AS u (t, n)"
+        return f"ARRAY(SELECT {_UTC.format('t')} FROM {times} ORDER BY n)"
     return column

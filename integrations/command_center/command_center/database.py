@@ -2,13 +2,13 @@
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, AsyncIterator, Awaitable, List, Mapping, Optional, Set, Tuple
 
 import psycopg
 from psycopg.adapt import Loader
 from psycopg_pool import AsyncConnectionPool
 
-from .problems import RETRY_AFTER, Problem
+from .problems import RETRY_AFTER, Problem, failure
 from .settings import Settings
 
 logger = logging.getLogger("command_center")
@@ -20,6 +20,18 @@ _SET_UP = """
     set_config('transaction_read_only',
       CASE WHEN %(read_only)s THEN 'on' ELSE current_setting('transaction_read_only') END, true)
 """
+
+# There is none of that name, or the service is no member of it.
+_NO_ROLE = (
+    psycopg.errors.InvalidParameterValue,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.UndefinedObject,
+)
+
+# Seconds beyond the statement timeout after which a server is taken to have vanished.
+_MARGIN = 5.0
+
+_Rows = Optional[List[Tuple[Any, ...]]]
 
 
 class _AsWritten(Loader):
@@ -57,14 +69,13 @@ class Database:
         """A database that is down does not keep the service from starting: until it is there, the answer is 503."""
         settings = self.settings
         pool = AsyncConnectionPool(
-            settings.dsn,
+            settings.conninfo,
             min_size=settings.pool_min,
             max_size=settings.pool_max,
             timeout=settings.pool_timeout,
             # Soon, since the next request tries again, while this attempt waits ever longer between its tries.
             reconnect_timeout=settings.pool_timeout,
             configure=_configure,
-            kwargs={"client_encoding": "UTF8"},
             name="command_center",
             open=False,
         )
@@ -107,22 +118,51 @@ class Database:
         }
         for _ in range(2):
             async with self._opened().connection() as connection:
-                if await self._began(connection, set_up):
-                    cursor = await connection.execute(query, values)
-                    return await cursor.fetchall()
+                rows = await self._in_time(connection, self._transaction(connection, set_up, query, values))
+                if rows is not None:
+                    return rows
             await self._opened().check()
         raise psycopg.OperationalError("the connection is lost")
 
+    async def _in_time(self, connection: psycopg.AsyncConnection, transaction: Awaitable[_Rows]) -> _Rows:
+        """A server that has vanished does not keep the statement timeout."""
+        task = asyncio.ensure_future(transaction)
+        await asyncio.wait({task}, timeout=self.settings.statement_timeout + _MARGIN)
+        if task.done():
+            return task.result()
+        task.cancel()
+        # Not for long, since psycopg may ask the server to cancel, and wait for that in vain as well.
+        await asyncio.wait({task}, timeout=1)
+        await connection.close()
+        raise psycopg.OperationalError("the server does not answer")
+
+    async def _transaction(
+        self, connection: psycopg.AsyncConnection, set_up: Mapping[str, Any], query: str, values: Mapping[str, Any]
+    ) -> _Rows:
+        """Its rows; None where the connection has been lost since it was used last."""
+        if not await self._began(connection, set_up):
+            return None
+        try:
+            cursor = await connection.execute(query, values)
+            rows = await cursor.fetchall()
+            await connection.commit()
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            if set_up["read_only"]:
+                # Not a standby, but a view or function that writes: trying again does not help.
+                raise failure(error) from error
+            raise
+        return rows
+
     async def _began(self, connection: psycopg.AsyncConnection, set_up: Mapping[str, Any]) -> bool:
-        """Whether the transaction is set up; not where the connection has been lost since it was used last."""
+        """Whether the transaction is set up; not where the connection is lost."""
         try:
             await connection.execute(_SET_UP, set_up)
         except psycopg.Error as error:
             if connection.closed or isinstance(error, psycopg.errors.AdminShutdown):
                 return False
-            if isinstance(error, psycopg.OperationalError):
-                raise
-            raise _misconfigured(set_up["role"], error) from error
+            if isinstance(error, _NO_ROLE):
+                raise _misconfigured(set_up["role"], error) from error
+            raise
         return True
 
     def _opened(self) -> AsyncConnectionPool:

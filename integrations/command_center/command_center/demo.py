@@ -1,20 +1,17 @@
 """Roles by cookie, for demonstrations: a browser cannot set headers of its own on a stream."""
 import logging
 from typing import Optional
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import RedirectResponse
 from fastapi.security import APIKeyCookie
 
-from .auth import Principal, known_roles, principal_of, roles_header, user_of
-from .problems import Problem
+from .auth import Principal, known_roles, principal_of, principal_of_headers, refuse_other_sites
 
 logger = logging.getLogger("command_center")
 
 WARNING = "--demo-login lets everybody who can reach this server choose their roles. It is for demonstrations only"
-
-_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 roles_cookie = APIKeyCookie(
     name="user_roles",
@@ -25,26 +22,16 @@ roles_cookie = APIKeyCookie(
 
 
 async def authenticate(
-    request: Request, header: Optional[str] = Depends(roles_header), cookie: Optional[str] = Depends(roles_cookie)
+    request: Request,
+    principal: Optional[Principal] = Depends(principal_of_headers),
+    cookie: Optional[str] = Depends(roles_cookie),
 ) -> Principal:
     """The headers, and where there are none, the cookies."""
-    if header is not None:
-        return principal_of(header, user_of(request))
+    if principal is not None:
+        return principal
     principal = principal_of(unquote(cookie or ""), unquote(request.cookies.get("user_id", "")))
-    _refuse_other_sites(request)
+    refuse_other_sites(request)
     return principal
-
-
-def _refuse_other_sites(request: Request) -> None:
-    """Cookies come along with whatever page makes the browser ask."""
-    if request.method in _SAFE_METHODS:
-        return
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    same_site = site is None or site in ("same-origin", "none")
-    same_origin = origin is None or urlsplit(origin).netloc == request.headers.get("Host")
-    if not (same_site and same_origin):
-        raise Problem(403, "The request comes from another site.")
 
 
 def add_login(app: FastAPI) -> None:

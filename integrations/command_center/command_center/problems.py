@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 logger = logging.getLogger("command_center")
 
 RETRY_AFTER = {"Retry-After": "5"}
+NO_STORE = {"Cache-Control": "no-store"}
 
 # By SQLSTATE, the whole of it before its class.
 _STATUS_OF = {
@@ -54,16 +55,34 @@ class Problem(Exception):
 
 def of_database(error: psycopg.Error) -> Problem:
     """What the database says of the request is passed on; what it says of itself is not."""
-    status = _status_of(error)
+    status = 500 if _is_of_a_row(error) else _status_of(error)
     if status >= 500:
-        logger.error("the database failed: %s: %s", error.sqlstate or type(error).__name__, error)
-        headers = RETRY_AFTER if status == 503 else None
-        return Problem(status, _OF_THE_SERVICE[status], headers, sqlstate=error.sqlstate)
+        return failure(error, status)
     return Problem(
         status,
         error.diag.message_primary or str(error),
         sqlstate=error.sqlstate,
         hint=error.diag.message_hint,
+    )
+
+
+def failure(error: psycopg.Error, status: int = 500) -> Problem:
+    """One that is not the request's: the log has all of it, the client nothing."""
+    logger.error("the database failed: %s: %s", error.sqlstate or type(error).__name__, error)
+    return Problem(status, _OF_THE_SERVICE[status], RETRY_AFTER if status == 503 else None, sqlstate=error.sqlstate)
+
+
+def _is_of_a_row(error: psycopg.Error) -> bool:
+    """Whether a value of a delivery did not fit, such as a text that the mapping takes for a number.
+
+    The extension names the source in the context. Values of the request are refused before it, or while a query is
+    parsed, which is then given.
+    """
+    diagnostics = error.diag
+    return (
+        (error.sqlstate or "").startswith("22")
+        and 'delivery source "' in (diagnostics.context or "")
+        and diagnostics.internal_query is None
     )
 
 
@@ -86,7 +105,7 @@ def response_of(request: Request, problem: Problem) -> JSONResponse:
         "instance": request.url.path,
         **problem.members,
     }
-    return JSONResponse(content, problem.status, problem.headers, media_type="application/problem+json")
+    return JSONResponse(content, problem.status, {**NO_STORE, **problem.headers}, media_type="application/problem+json")
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -152,22 +171,31 @@ SCHEMA = {
 }
 
 _DESCRIPTIONS = {
-    400: "A header cannot be read.",
+    400: "A header or the body cannot be read.",
     401: "No known role.",
     403: "The role is too low, or the database grants less.",
     404: "There is none.",
     409: "It does not fit the state of things, or somebody else was faster.",
+    413: "The body is too large.",
     422: "A parameter does not fit; the hint says what would.",
     500: "The service failed.",
     503: "The database cannot answer now; try again after Retry-After.",
     504: "The database did not answer in time.",
 }
 
+_HEADERS = {
+    401: {"headers": {"WWW-Authenticate": {"description": "what the service believes", "schema": {"type": "string"}}}},
+    503: {"headers": {"Retry-After": {"description": "in seconds", "schema": {"type": "integer"}}}},
+}
+
 
 def documented(*statuses: int) -> Dict[Any, Dict[str, Any]]:
     """Entries for `responses` of a route."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": _DESCRIPTIONS[status], "content": content} for status in statuses}
+    return {
+        status: {"description": _DESCRIPTIONS[status], "content": content, **_HEADERS.get(status, {})}
+        for status in statuses
+    }
 
 
 COMMON = documented(400, 401, 403, 422, 500, 503, 504)

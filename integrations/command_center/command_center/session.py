@@ -3,9 +3,12 @@ from typing import Any, Callable, Optional
 
 from fastapi import Request, Response
 
-from .auth import Principal, unauthenticated
+from .auth import Principal
 from .database import Database
-from .problems import Problem
+from .problems import NO_STORE, Problem
+
+# Where a request keeps its principal. The application that this one is mounted in shares the state.
+STATE = "command_center_principal"
 
 
 class Session:
@@ -34,11 +37,12 @@ def _document(rows: list) -> Optional[bytes]:
 def requires(role: str) -> Callable[[Request], Session]:
     """A dependency: the session of whoever asks, who must have at least this role."""
 
-    def session(request: Request) -> Session:
-        principal: Optional[Principal] = getattr(request.state, "principal", None)
+    # Without await, and yet async: what is not would take its turn in the threads of the application.
+    async def session(request: Request) -> Session:
+        principal: Optional[Principal] = getattr(request.state, STATE, None)
         if principal is None:
             # A parameter of the authentication is missing. FastAPI would say so after all dependencies have run.
-            raise unauthenticated()
+            raise Problem(401, "The request does not say who asks.")
         if not principal.has(role):
             raise Problem(403, f"This needs the role {role}.")
         return Session(request.app.state.database, principal)
@@ -55,4 +59,4 @@ def json_response(document: Optional[bytes], status: int = 200, missing: str = "
     """A document of the database, byte for byte."""
     if document is None:
         raise Problem(404, missing)
-    return Response(document, status, {"Cache-Control": "no-store"}, "application/json")
+    return Response(document, status, NO_STORE, "application/json")

@@ -25,7 +25,8 @@ class SinglePage(StaticFiles):
         except HTTPException as error:
             if error.status_code != 404 or "." in path.rsplit("/", 1)[-1]:
                 raise
-            response = await super().get_response("index.html", scope)
+            path = "index.html"
+            response = await super().get_response(path, scope)
         response.headers.update(_HEADERS)
         # The names of assets change with their content; what refers to them must be looked at each time.
         response.headers["Cache-Control"] = (

@@ -1,8 +1,10 @@
 """Deliveries and their replays."""
 from datetime import datetime
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Literal, Optional
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool, StrictStr, conint
+
+from .values import Body
 
 
 class Delivery(BaseModel):
@@ -15,7 +17,9 @@ class Delivery(BaseModel):
     endpoint: Optional[str] = None
     event_type: Optional[str] = None
     status: Optional[str] = Field(None, description="as the source has it")
-    status_class: Optional[str] = Field(None, description="delivered, failed, dead_letter or pending; null: not mapped")
+    status_class: Optional[Literal["delivered", "failed", "dead_letter", "pending"]] = Field(
+        None, description="null: not mapped"
+    )
     triage_label: Optional[str] = None
     triage_score: Optional[int] = None
     attempts: Optional[int] = None
@@ -30,14 +34,14 @@ class Deliveries(BaseModel):
     next: Optional[str] = Field(None, description="`cursor` of the next page; null: this is the last")
 
 
-class PlanRequest(BaseModel):
+class PlanRequest(Body):
     filter: Dict[str, Any] = Field(
         default_factory=dict,
         description="ids, tenant, endpoint, status, triage_label, hours, since, until, as delivery_search() has them. "
         "Without ids or times, the last 24 hours",
     )
-    max_rows: int = Field(100, ge=1, le=10000)
-    source: Optional[str] = None
+    max_rows: conint(strict=True, ge=1, le=10000) = 100  # type: ignore[valid-type]
+    source: Optional[StrictStr] = None
 
 
 class PlannedReplay(BaseModel):
@@ -50,7 +54,7 @@ class PlannedReplay(BaseModel):
     status: Optional[str] = None
     triage_label: Optional[str] = None
     attempts: Optional[int] = None
-    outcome: str = Field(..., description="replay; or hold: its endpoint is failing now, so it needs force")
+    outcome: Literal["replay", "hold"] = Field(..., description="hold: its endpoint is failing now, so it needs force")
     expected_success_rate: Optional[float] = Field(None, description="in percent; null: nothing is known")
     reason: str
 
@@ -61,17 +65,17 @@ class Plan(BaseModel):
     held: int = Field(..., description="how many of them need force")
 
 
-class ReplayRequest(BaseModel):
-    ids: List[str] = Field(..., description="at most 10000")
-    force: bool = Field(False, description="also those whose endpoint is failing now")
-    source: Optional[str] = None
+class ReplayRequest(Body):
+    ids: List[StrictStr] = Field(..., max_items=10000)
+    force: StrictBool = Field(False, description="also those whose endpoint is failing now")
+    source: Optional[StrictStr] = None
 
 
 class ReplayResult(BaseModel):
     """A row of replay_execute()."""
 
     delivery_id: str
-    outcome: str = Field(..., description="replayed, not_found, not_failed, held, locked or refused")
+    outcome: Literal["replayed", "not_found", "not_failed", "held", "locked", "refused"]
     audit_id: Optional[int] = Field(None, description="the record in the audit; null: it was not replayed")
     detail: Optional[str] = None
 

@@ -1,8 +1,14 @@
 """Incidents, their events, and mutes."""
 from datetime import datetime
-from typing import List, Optional
+from typing import List, Literal, Optional
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool, StrictInt, StrictStr
+
+from .values import Body, Time
+
+Severity = Literal["critical", "warning"]
+State = Literal["open", "acknowledged", "resolved"]
+Scope = Literal["endpoint", "fleet"]
 
 
 class Incident(BaseModel):
@@ -11,7 +17,7 @@ class Incident(BaseModel):
     id: int
     tenant_id: Optional[str] = Field(None, description="null: none, or the fleet")
     endpoint: Optional[str] = Field(None, description="null: none, or the fleet")
-    severity: str = Field(..., description="critical: deliveries fail; warning: a spike or silence")
+    severity: Severity = Field(..., description="critical: deliveries fail; warning: a spike or silence")
     spike_detected: bool
     failure_cluster_detected: bool
     silence_detected: bool
@@ -23,19 +29,19 @@ class Incident(BaseModel):
     resolved_at: Optional[datetime] = None
     acknowledged_by: Optional[str] = None
     source: str
-    status: str = Field(..., description="open, acknowledged or resolved")
+    status: State
     last_seen_at: datetime
     acknowledged_at: Optional[datetime] = None
     ack_until: Optional[datetime] = Field(None, description="when the acknowledgement expires; null: never")
     note: Optional[str] = Field(None, description="the last that an operator noted")
     resolved_by: Optional[str] = None
-    resolve_reason: Optional[str] = Field(None, description="calm, new normal, by hand, expired or source dropped")
+    resolve_reason: Optional[Literal["calm", "new normal", "by hand", "expired", "source dropped"]] = None
     reopen_count: int
     peak_failures: int = Field(..., description="the most failures in 5 minutes")
     peak_multiplier: Optional[float] = Field(None, description="the most times the expected")
     flapping: bool
     message: str = Field(..., description="what is wrong, as last seen")
-    scope: str = Field(..., description="endpoint; or fleet: all endpoints together")
+    scope: Scope = Field(..., description="fleet: all endpoints together")
     muted: bool
     false_positive: Optional[bool] = None
     calm_since: Optional[datetime] = None
@@ -52,17 +58,24 @@ class Event(BaseModel):
 
     seq: int = Field(..., description="in the order of commits")
     anomaly_id: int = Field(..., description="the incident")
-    event: str = Field(
-        ...,
-        description="opened, escalated, acknowledged, ack_expired, reopened, flapping, resolved, muted or unmuted",
-    )
+    event: Literal[
+        "opened",
+        "escalated",
+        "acknowledged",
+        "ack_expired",
+        "reopened",
+        "flapping",
+        "resolved",
+        "muted",
+        "unmuted",
+    ]
     at: datetime
-    severity: str
-    status: str
+    severity: Severity
+    status: State
     source: str
     tenant_id: Optional[str] = None
     endpoint: Optional[str] = None
-    scope: str
+    scope: Scope
     recent_count: int
     baseline_count: int
     recent_failures: int
@@ -98,14 +111,14 @@ class Events(BaseModel):
     last_seq: int = Field(..., description="`after` of the next request")
 
 
-class Acknowledgement(BaseModel):
-    note: Optional[str] = None
-    until: Optional[datetime] = Field(None, description="when it expires; without it, never")
+class Acknowledgement(Body):
+    note: Optional[StrictStr] = None
+    until: Optional[Time] = Field(None, description="when it expires; without it, never")
 
 
-class Resolution(BaseModel):
-    note: Optional[str] = None
-    false_positive: bool = False
+class Resolution(Body):
+    note: Optional[StrictStr] = None
+    false_positive: StrictBool = False
 
 
 class Mute(BaseModel):
@@ -115,7 +128,7 @@ class Mute(BaseModel):
     source: Optional[str] = Field(None, description="null: any; so are tenant_id and endpoint")
     tenant_id: Optional[str] = None
     endpoint: Optional[str] = None
-    severity_cap: Optional[str] = Field(None, description="warning: critical incidents notify nevertheless")
+    severity_cap: Optional[Severity] = Field(None, description="warning: critical incidents notify nevertheless")
     starts_at: datetime
     ends_at: Optional[datetime] = Field(None, description="null: until it is deleted")
     days: Optional[List[int]] = Field(None, description="of a weekly mute: 1 is Monday")
@@ -133,20 +146,20 @@ class Mutes(BaseModel):
     mutes: List[Mute]
 
 
-class NewMute(BaseModel):
+class NewMute(Body):
     """What to mute, null for any; once from starts_at to ends_at, or weekly, which needs the last four members."""
 
-    tenant: Optional[str] = None
-    endpoint: Optional[str] = None
-    starts_at: Optional[datetime] = Field(None, description="without it, now")
-    ends_at: Optional[datetime] = Field(None, description="without it, until it is deleted")
-    reason: Optional[str] = None
-    severity_cap: Optional[str] = Field(None, description="warning: critical incidents notify nevertheless")
-    source: Optional[str] = None
-    days: Optional[List[int]] = Field(None, description="1 (Monday) to 7 (Sunday): the days on which it begins")
-    from_time: Optional[str] = Field(None, description="such as 22:00")
-    to_time: Optional[str] = Field(None, description="such as 06:00; not after from_time: on the next day")
-    time_zone: Optional[str] = Field(None, description="such as Europe/Berlin")
+    tenant: Optional[StrictStr] = None
+    endpoint: Optional[StrictStr] = None
+    starts_at: Optional[Time] = Field(None, description="without it, now")
+    ends_at: Optional[Time] = Field(None, description="without it, until it is deleted")
+    reason: Optional[StrictStr] = None
+    severity_cap: Optional[Severity] = Field(None, description="warning: critical incidents notify nevertheless")
+    source: Optional[StrictStr] = None
+    days: Optional[List[StrictInt]] = Field(None, description="1 (Monday) to 7 (Sunday): the days on which it begins")
+    from_time: Optional[StrictStr] = Field(None, description="such as 22:00")
+    to_time: Optional[StrictStr] = Field(None, description="such as 06:00; not after from_time: on the next day")
+    time_zone: Optional[StrictStr] = Field(None, description="such as Europe/Berlin")
 
 
 class MuteId(BaseModel):

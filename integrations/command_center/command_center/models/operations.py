@@ -1,6 +1,6 @@
 """The person, the audit, and the state of the service."""
 from datetime import datetime
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Literal, Optional
 
 from pydantic import BaseModel, Field
 
@@ -95,6 +95,9 @@ class SourceStatus(BaseModel):
     last_error_at: Optional[datetime] = None
     run_by: Optional[str] = None
     worker: Optional[str] = Field(None, description="what the worker of the database is doing")
+    worker_state: Optional[
+        Literal["running", "waiting", "starting", "failing", "off", "no launcher", "not preloaded", "recovery"]
+    ] = Field(None, description="the same for programs")
 
 
 class Status(BaseModel):

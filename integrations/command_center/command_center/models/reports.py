@@ -1,6 +1,6 @@
 """Reports. Those that the database writes as JSON itself are only documented here."""
 from datetime import datetime
-from typing import Dict, List, Optional
+from typing import Dict, List, Literal, Optional
 
 from pydantic import BaseModel, Field
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 class Anomaly(BaseModel):
     tenant_id: Optional[str] = None
     endpoint: Optional[str] = None
-    severity: str = Field(..., description="critical or warning")
+    severity: Literal["critical", "warning"]
     recent_count: int
     baseline_count: int
     recent_failures: int
@@ -90,7 +90,9 @@ class ReplayStats(BaseModel):
     total_replayed: int
     replay_successes: int
     replay_success_rate: float
-    counted_from: str = Field(..., description="replays; or attempts, where none was replayed by an operator")
+    counted_from: Literal["replays", "attempts"] = Field(
+        ..., description="attempts: none was replayed by an operator"
+    )
 
 
 class TriageAccuracy(BaseModel):
@@ -178,7 +180,7 @@ class ReplayAdvice(BaseModel):
     total_recommended: int
     total_analyzed: int
     total_held_back: int
-    confidence: str = Field(..., description="high, medium or low")
+    confidence: Literal["high", "medium", "low"]
     reasoning: str
     breakdown: AdviceBreakdown
     held_back: List[HeldEndpoint] = Field(..., description="endpoints that are failing now")

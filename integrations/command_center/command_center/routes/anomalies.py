@@ -4,20 +4,23 @@ from typing import Optional
 from fastapi import APIRouter, Depends, Query, Response
 
 from ..models.reports import AnomalyHistory, CurrentAnomalies
+from ..problems import documented
 from ..session import Session, admin, json_response
 from . import HOURS, SOURCE, TENANT
 
-router = APIRouter(prefix="/anomalies", tags=["anomalies"])
+router = APIRouter(prefix="/anomalies", tags=["anomalies"], responses=documented(404))
 
-METHOD = Query(None, description="rate or reference; without it, the database's setting")
+METHOD = Query(
+    None, description="rate or reference; without it, the database's setting", enum=["rate", "reference"]
+)
 
 CURRENT = """
-  SELECT {schema}.anomalies_current_json(make_interval(mins => %(window_minutes)s),
-    make_interval(mins => %(baseline_minutes)s), %(method)s::text, %(source)s::text, %(tenant)s::text)
+  SELECT {schema}.anomalies_current_json(pg_catalog.make_interval(mins => %(window_minutes)s),
+    pg_catalog.make_interval(mins => %(baseline_minutes)s), %(method)s::text, %(source)s::text, %(tenant)s::text)
 """
 
 HISTORY = """
-  SELECT {schema}.anomalies_history_json(%(hours)s::int, make_interval(mins => %(step_minutes)s),
+  SELECT {schema}.anomalies_history_json(%(hours)s::int, pg_catalog.make_interval(mins => %(step_minutes)s),
     method => %(method)s::text, source => %(source)s::text, tenant => %(tenant)s::text)
 """
 

@@ -1,13 +1,13 @@
 """The deliveries themselves, a page at a time."""
 import base64
 import json
-from datetime import datetime
 from typing import Any, Dict, List, Optional, Tuple
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from ..columns import json_object
 from ..models.deliveries import Deliveries, Delivery
+from ..models.values import Time
 from ..problems import Problem, documented
 from ..session import Session, json_response, viewer
 from . import SOURCE
@@ -20,12 +20,12 @@ SEARCH = f"""
   WITH page AS (
     SELECT * FROM {{schema}}.delivery_search(%(filter)s::jsonb, %(limit)s + 1, %(before_time)s::timestamptz,
       %(before_id)s::text, %(source)s::text) WITH ORDINALITY)
-  SELECT json_build_object(
-    'deliveries', coalesce(json_agg({json_object(Delivery)} ORDER BY ordinality)
+  SELECT pg_catalog.json_build_object(
+    'deliveries', coalesce(pg_catalog.json_agg({json_object(Delivery)} ORDER BY ordinality)
       FILTER (WHERE ordinality <= %(limit)s), '[]'::json),
-    'next', CASE WHEN count(*) > %(limit)s THEN translate(encode(convert_to(min(
-      json_build_array(created_at::text, delivery_id)::text) FILTER (WHERE ordinality = %(limit)s), 'UTF8'), 'base64'),
-      E'+/\\n', '-_') END)
+    'next', CASE WHEN count(*) > %(limit)s THEN translate(encode(pg_catalog.convert_to(
+      min(pg_catalog.json_build_array(created_at::text, delivery_id)::text) FILTER (WHERE ordinality = %(limit)s),
+      'UTF8'), 'base64'), E'+/\\n', '-_') END)
   FROM page
 """
 
@@ -43,8 +43,8 @@ async def list_deliveries(
         "may be given several times",
     ),
     hours: Optional[float] = Query(None, gt=0, le=8760, description="the window back from now, such as 0.25"),
-    since: Optional[datetime] = Query(None, description="from then on; not together with hours"),
-    until: Optional[datetime] = Query(None, description="up to then; not together with hours"),
+    since: Optional[Time] = Query(None, description="from then on; not together with hours"),
+    until: Optional[Time] = Query(None, description="up to then; not together with hours"),
     ids: Optional[List[str]] = Query(None, description="only those of this id; may be given several times"),
     source: Optional[str] = SOURCE,
     limit: int = Query(50, ge=1, le=500, description="at most so many"),
@@ -80,7 +80,7 @@ def _read_cursor(cursor: Optional[str]) -> Tuple[Optional[str], Optional[str]]:
         return None, None
     try:
         before_time, before_id = json.loads(base64.urlsafe_b64decode(cursor))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         before_time = before_id = None
     if not isinstance(before_time, str) or not isinstance(before_id, str):
         raise Problem(422, "The cursor is none that a page before gave.")

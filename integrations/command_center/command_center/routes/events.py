@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from ..columns import json_list, json_object
 from ..models.incidents import Event, Events
+from ..problems import RETRY_AFTER, Problem
 from ..session import Session, json_response, operator
 from ..stream import EventStream, follow, starting_point
 from . import LARGEST_ID
@@ -18,7 +19,7 @@ AFTER = Query(
 POLL = f"""
   WITH page AS (
     SELECT * FROM {{schema}}.anomaly_events WHERE seq > %(after)s ORDER BY seq LIMIT %(limit)s)
-  SELECT json_build_object('events', {json_list(json_object(Event), "seq")},
+  SELECT pg_catalog.json_build_object('events', {json_list(json_object(Event), "seq")},
     'last_seq', coalesce(max(seq), %(after)s)) FROM page
 """
 
@@ -38,7 +39,7 @@ async def poll(
 ) -> Response:
     """For clients without streams: ask again with `after` = last_seq. Without `after` it says where to begin.
     Role: operator."""
-    begin = await starting_point(session, None) if after is None else after
+    begin = await starting_point(session, after)
     return json_response(await session.read(POLL, after=begin, limit=limit))
 
 
@@ -60,4 +61,7 @@ async def stream(
     """`id` is the seq, `event` its name, `data` the row of anomaly_events as JSON; comments keep the line busy. A first
     frame without data says where the stream begins. Role: operator."""
     begin = await starting_point(session, after if last_event_id is None else last_event_id)
-    return EventStream(follow(session, request.app.state.hub, begin))
+    hub = request.app.state.hub
+    if hub.is_full():
+        raise Problem(503, "There are as many streams as the service allows.", RETRY_AFTER)
+    return EventStream(follow(session, hub, begin), hub)

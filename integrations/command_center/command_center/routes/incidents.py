@@ -44,7 +44,7 @@ _WHICH = {
 
 # One row more than asked for tells whether there is another page.
 LIST = f"""
-  SELECT json_build_object(
+  SELECT pg_catalog.json_build_object(
     'incidents', {json_list(OBJECT, "id DESC")},
     'next', (SELECT CASE WHEN count(*) > %(limit)s THEN min(id) FILTER (WHERE n = %(limit)s) END FROM page),
     'last_seq', (SELECT coalesce(max(seq), 0) FROM {{schema}}.anomaly_events))
@@ -58,21 +58,21 @@ PAGE = """
 """
 
 ONE = f"""
-  SELECT json_build_object('incident', {OBJECT}, 'events', (
+  SELECT pg_catalog.json_build_object('incident', {OBJECT}, 'events', (
     SELECT {json_list(json_object(Event), "seq")} FROM {{schema}}.anomaly_events e WHERE e.anomaly_id = a.id))
   FROM {{schema}}.anomalies a WHERE id = %(id)s
 """
 
 # The functions reach every incident; row-level security of anomalies is to hold here as well.
 ACKNOWLEDGE = f"""
-  SELECT json_build_object('incident', {OBJECT})
+  SELECT pg_catalog.json_build_object('incident', {OBJECT})
   FROM (SELECT i.*
     FROM {{schema}}.anomalies a, {{schema}}.anomaly_acknowledge(a.id, %(note)s::text, %(until)s::timestamptz) i
     WHERE a.id = %(id)s) i
 """
 
 RESOLVE = f"""
-  SELECT json_build_object('incident', {OBJECT})
+  SELECT pg_catalog.json_build_object('incident', {OBJECT})
   FROM (SELECT i.* FROM {{schema}}.anomalies a, {{schema}}.anomaly_resolve(a.id, %(note)s::text, %(false_positive)s) i
     WHERE a.id = %(id)s) i
 """
@@ -111,7 +111,10 @@ async def one_incident(id: int = ID, session: Session = Depends(operator)) -> Re
 
 
 @router.post(
-    "/{id}/acknowledge", summary="Look after an incident", response_model=OneIncident, responses=documented(404, 409)
+    "/{id}/acknowledge",
+    summary="Look after an incident",
+    response_model=OneIncident,
+    responses=documented(404, 409, 413),
 )
 async def acknowledge(
     id: int = ID, body: Optional[Acknowledgement] = None, session: Session = Depends(operator)
@@ -121,7 +124,9 @@ async def acknowledge(
     return json_response(await session.write(ACKNOWLEDGE, id=id, note=given.note, until=given.until), missing=NONE)
 
 
-@router.post("/{id}/resolve", summary="End an incident", response_model=OneIncident, responses=documented(404, 409))
+@router.post(
+    "/{id}/resolve", summary="End an incident", response_model=OneIncident, responses=documented(404, 409, 413)
+)
 async def resolve(id: int = ID, body: Optional[Resolution] = None, session: Session = Depends(operator)) -> Response:
     """It is over, or was a false alarm; while it still breaches it stays resolved until calm once. Role: operator."""
     given = body or Resolution()

@@ -5,10 +5,11 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from ..columns import json_list, json_object
 from ..models.reports import ComparedFigure, Comparison, ReplayAdvice, Summary, Trends
+from ..problems import documented
 from ..session import Session, admin, json_response
 from . import HOURS, LARGEST_ID, SOURCE, TENANT
 
-router = APIRouter(prefix="/operator-insights", tags=["insights"])
+router = APIRouter(prefix="/operator-insights", tags=["insights"], responses=documented(404))
 
 SUMMARY = "SELECT {schema}.operator_insights_summary(%(hours)s::int, %(source)s::text, %(tenant)s::text)"
 
@@ -18,7 +19,7 @@ TRENDS = """
 """
 
 COMPARE = f"""
-  SELECT json_build_object('rows', {json_list(json_object(ComparedFigure), "ordinality")})
+  SELECT pg_catalog.json_build_object('rows', {json_list(json_object(ComparedFigure), "ordinality")})
   FROM {{schema}}.insights_compare(%(hours)s::int, %(min_total)s::bigint, %(source)s::text, %(tenant)s::text)
     WITH ORDINALITY
 """

@@ -1,15 +1,17 @@
 """Who am I?"""
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from ..models.operations import Me, Permissions
+from ..problems import NO_STORE
 from ..session import Session, viewer
 
 router = APIRouter(tags=["me"])
 
 
 @router.get("/me", summary="Who asks, and what they may do", response_model=Me)
-async def me(session: Session = Depends(viewer)) -> Me:
+async def me(response: Response, session: Session = Depends(viewer)) -> Me:
     """The person of the request, their known roles, and which parts of the API these open. Role: viewer."""
+    response.headers.update(NO_STORE)
     principal = session.principal
     is_operator, is_admin = principal.has("operator"), principal.has("admin")
     return Me(

@@ -8,11 +8,12 @@ from ..session import Session, json_response, operator, viewer
 router = APIRouter(tags=["operations"])
 
 SOURCES = f"""
-  SELECT json_build_object('sources', {json_list(json_object(Source), "name")}) FROM {{schema}}.delivery_sources
+  SELECT pg_catalog.json_build_object('sources', {json_list(json_object(Source), "name")})
+  FROM {{schema}}.delivery_sources
 """
 
 STATUS = f"""
-  SELECT json_build_object('sources',
+  SELECT pg_catalog.json_build_object('sources',
     {json_list(json_object(SourceStatus, duration="extract(epoch FROM duration)::float8"), "source")})
   FROM {{schema}}.anomaly_insights_status()
 """

@@ -13,20 +13,20 @@ from ..session import Session, json_response, operator
 router = APIRouter(prefix="/replays", tags=["replays"])
 
 PLAN = f"""
-  SELECT json_build_object('deliveries', {json_list(json_object(PlannedReplay), "ordinality")},
+  SELECT pg_catalog.json_build_object('deliveries', {json_list(json_object(PlannedReplay), "ordinality")},
     'total', count(*), 'held', count(*) FILTER (WHERE outcome = 'hold'))
   FROM {{schema}}.replay_plan(%(filter)s::jsonb, %(max_rows)s::int, %(source)s::text) WITH ORDINALITY
 """
 
 EXECUTE = f"""
-  SELECT json_build_object('results', {json_list(json_object(ReplayResult), "ordinality")},
+  SELECT pg_catalog.json_build_object('results', {json_list(json_object(ReplayResult), "ordinality")},
     'replayed', count(*) FILTER (WHERE outcome = 'replayed'))
   FROM {{schema}}.replay_execute(%(ids)s::text[], %(key)s::text, %(force)s, %(source)s::text, %(source_ip)s::inet)
     WITH ORDINALITY
 """
 
 
-@router.post("/plan", summary="What a replay would do", response_model=Plan, responses=documented(404))
+@router.post("/plan", summary="What a replay would do", response_model=Plan, responses=documented(404, 413))
 async def plan(body: PlanRequest, session: Session = Depends(operator)) -> Response:
     """A dry run: the failed deliveries of a filter, and which of them need force: replay_plan(). Role: operator."""
     return json_response(
@@ -34,7 +34,7 @@ async def plan(body: PlanRequest, session: Session = Depends(operator)) -> Respo
     )
 
 
-@router.post("", summary="Replay deliveries", response_model=Replays, responses=documented(404, 409))
+@router.post("", summary="Replay deliveries", response_model=Replays, responses=documented(404, 409, 413))
 async def replay(
     request: Request,
     body: ReplayRequest,
@@ -63,6 +63,7 @@ async def replay(
 def _address_of(request: Request) -> Optional[str]:
     """The client's address, where it has one: over a Unix socket it has none."""
     try:
-        return str(ipaddress.ip_address(request.client.host)) if request.client else None
+        # Without the scope of a link-local address, which the database does not know.
+        return str(ipaddress.ip_address(request.client.host.partition("%")[0])) if request.client else None
     except ValueError:
         return None
