@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from './support/fixtures';
 import { quote } from './support/psql';
-import { healthyEndpoint, placeOf } from './support/traffic';
+import { healthyEndpoint, incidentOf, placeOf, startOutage } from './support/traffic';
 import { deliveriesOf, deliveryRows, dialog } from './support/views';
 
 const MOST_TABS = 60;
@@ -57,6 +57,47 @@ test('rows are selected and replayed with the keyboard alone, and the focus retu
   ).toBe(1);
 });
 
+const focusedText = (page: Page) => page.evaluate(() => document.activeElement?.textContent ?? '');
+
+test('the focus stays on the page when what had it goes', async ({ openAs, database }) => {
+  const place = placeOf('focus');
+  healthyEndpoint(database, place, 60);
+  const page = await openAs('operator', 'olga', deliveriesOf(place));
+  const more = page.getByRole('button', { name: 'Load more' });
+  await more.focus();
+  await page.keyboard.press('Enter');
+  await expect(more).toHaveCount(0);
+  expect(await focusedText(page)).toBe('60 deliveries');
+
+  await deliveryRows(page).first().getByRole('checkbox').check();
+  const clear = page.getByRole('button', { name: 'Clear selection' });
+  await clear.focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('0 selected')).toBeVisible();
+  await expect(clear).toBeFocused();
+
+  await page.getByLabel('Tenant', { exact: true }).fill('nobody');
+  await page.getByLabel('Tenant', { exact: true }).press('Enter');
+  await expect(page.getByText('No deliveries here.')).toBeVisible();
+  await expect(page.getByRole('status').filter({ hasText: 'Nothing found' })).toHaveCount(1);
+  await page.getByRole('button', { name: 'Clear filters' }).last().focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('No deliveries here.')).toHaveCount(0);
+  await expect(page.getByRole('heading', { level: 1 })).toBeFocused();
+});
+
+test('a link within a page leads to the beginning of the next', async ({ openAs, database }) => {
+  const place = placeOf('focus-link');
+  healthyEndpoint(database, place, 0);
+  startOutage(database, place);
+  const id = await incidentOf(database, place);
+  const page = await openAs('operator', 'olga', '/incidents');
+  const link = page.locator(`[data-incident="${id}"]`).getByRole('link');
+  await link.focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { name: `Incident #${id}` })).toBeFocused();
+});
+
 test('the theme is switched and kept', async ({ openAs }) => {
   const page = await openAs('viewer', 'vera', '/deliveries');
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -68,4 +109,12 @@ test('the theme is switched and kept', async ({ openAs }) => {
   await page.reload();
   await expect(page.getByRole('button', { name: 'Use the light theme' })).toBeVisible();
   expect(await background()).toBe(dark);
+});
+
+test('without a choice the theme is that of the system, as it changes', async ({ openAs }) => {
+  const page = await openAs('viewer', 'vera', '/deliveries');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await expect(page.getByRole('button', { name: 'Use the light theme' })).toBeVisible();
+  await page.emulateMedia({ colorScheme: 'light' });
+  await expect(page.getByRole('button', { name: 'Use the dark theme' })).toBeVisible();
 });

@@ -22,6 +22,8 @@ test('an acknowledgement shows everywhere', async ({ openAs, database }) => {
     const entry = page.getByTestId('timeline').locator('[data-event=acknowledged]');
     await expect(entry).toContainText('calling them');
     await expect(entry).toContainText('olga');
+    // In full and with the zone, for whoever reads it later.
+    await expect(entry).toContainText(/\d{4}, \d\d:\d\d:\d\d [AP]M UTC \d+ \S+ ago/);
     await expect(banner(page)).toHaveAttribute('data-urgency', 'quiet');
   }
   const stored = database.json<object>(
@@ -82,7 +84,24 @@ test('a mute is made, shown and ended', async ({ openAs, database }) => {
   await expect(line).toContainText('deployment');
   await line.getByRole('button', { name: /^Unmute/ }).click();
   await expect(line).toHaveCount(0);
+  await expect(page.getByRole('group', { name: 'Mutes in force' })).toBeFocused();
   expect(
     database.number(`SELECT count(*) FROM insights.anomaly_mutes WHERE id = ${mute.id} AND ends_at <= now()`),
   ).toBe(1);
+});
+
+test('the list of incidents stays up to date without an event', async ({ openAs, database, api }) => {
+  const place = placeOf('list');
+  healthyEndpoint(database, place, 0);
+  startOutage(database, place, 8);
+  const id = await incidentOf(database, place);
+  const page = await openAs('operator', 'olga', '/incidents');
+  await page.clock.install();
+  await page.goto(`${api.url}/incidents`);
+  const row = page.locator(`[data-incident="${id}"]`);
+  await expect(row).toContainText('8 of');
+  database.run(`UPDATE insights.anomalies SET peak_multiplier = 7777 WHERE id = ${id}`);
+  await expect(row).not.toContainText('7,777×');
+  await page.clock.fastForward('01:30');
+  await expect(row).toContainText('7,777×');
 });

@@ -143,3 +143,25 @@ test('a replay whose answer was lost is done once', async ({ openAs, database })
   expect(pendingOf(database, place)).toBe(ids.join(','));
   expect(auditCount(database)).toBe(audited + 2);
 });
+
+test('a replay that is under way is not left by accident', async ({ openAs, database }) => {
+  const place = placeOf('escape');
+  healthyEndpoint(database, place, 1);
+  const page = await openAs('operator', 'olga', deliveriesOf(place));
+  await select(page, 1);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route('**/api/replays', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'Replay selected…' }).click();
+  await dialog(page).getByRole('button', { name: 'Replay 1 delivery' }).click();
+  await expect(dialog(page).getByRole('button', { name: 'Replaying…' })).toBeVisible();
+  for (let press = 0; press < 4; press += 1) await page.keyboard.press('Escape');
+  await expect(dialog(page)).toBeVisible();
+  release();
+  await expect(dialog(page).getByTestId('outcomes')).toHaveText('1 Back in line');
+  await page.keyboard.press('Escape');
+  await expect(dialog(page)).toHaveCount(0);
+});

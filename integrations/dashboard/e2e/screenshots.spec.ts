@@ -21,7 +21,7 @@ test('screenshots of each view', async ({ browser }) => {
     const incident = await incidentOf(database, OUTAGE);
     database.run(`SET anomaly_insights.actor = 'dana';
       SELECT insights.anomaly_acknowledge(${incident}, 'Their gateway is down, calling them', now() + interval '2 hours');
-      SELECT FROM insights.replay_execute(ARRAY(SELECT delivery_id FROM insights.replay_plan('{"hours": 6}', 40)
+      SELECT FROM insights.replay_execute(ARRAY(SELECT delivery_id FROM insights.replay_plan('{"hours": 6}', 12)
         WHERE outcome = 'replay'), 'screenshots')`);
     for (const scheme of ['light', 'dark'] as const) {
       const context = await browser.newContext({ colorScheme: scheme, reducedMotion: 'reduce' });
@@ -31,7 +31,7 @@ test('screenshots of each view', async ({ browser }) => {
         await page.goto(api.url + view.path);
         await expect(connection(page)).toHaveText('Live');
         await view.arrive(page);
-        await page.screenshot({ path: `${FOLDER}${view.name}-${scheme}.png` });
+        await page.screenshot({ path: `${FOLDER}${view.name}-${scheme}.png`, fullPage: view.long ?? false });
       }
       await context.close();
     }

@@ -39,6 +39,22 @@ export function healthyEndpoint(database: Database, place: Place, failures: numb
   );
 }
 
+/** Deliveries of some hours ago, within half a minute. */
+function deliveredThen(database: Database, place: Place, hours: number, delivered: number, failures: number) {
+  const then = `now() - interval '${hours} hours' - i * interval '0.1 seconds'`;
+  database.run(insert(place, 'delivered', null, null, then, delivered));
+  database.run(insert(place, 'failed', 'permanent_4xx', 'HTTP 410: gone', then, failures));
+}
+
+export const OLD = placeOf('old');
+
+/** An endpoint that has been there for days: in each period that is reported, and in the one before. */
+export function olderTraffic(database: Database) {
+  deliveredThen(database, OLD, 5, 40, 20);
+  deliveredThen(database, OLD, 30, 57, 3);
+  deliveredThen(database, OLD, 72, 25, 8);
+}
+
 /** All that was delivered of late has failed. */
 export function startOutage(database: Database, place: Place, failures = 15) {
   database.run(insert(place, 'failed', 'transient_endpoint_down', 'connection refused', `now() - ${PACE}`, failures));

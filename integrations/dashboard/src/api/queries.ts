@@ -2,9 +2,12 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/
 import { api } from './client';
 import type { DeliveryFilter, IncidentListing } from './types';
 
-const ACTIVE_LIMIT = 200;
+// As many as the API gives at once: an old one can be the gravest.
+const ACTIVE_LIMIT = 1000;
 const PAGE = 50;
-export const AUDIT_LIMIT = 200;
+export const AUDIT_STEP = 200;
+// As many as the API gives at once.
+export const AUDIT_LIMIT = 1000;
 const A_MINUTE = 60_000;
 
 /** Prefixes to invalidate by. */
@@ -34,10 +37,15 @@ export const activeIncidents = queryOptions({
   refetchInterval: A_MINUTE,
 });
 
+export const eventsAfter = (seq: number) =>
+  queryOptions({ queryKey: ['events', seq], queryFn: () => api.events(seq), staleTime: 0, gcTime: 0 });
+
 export const incidentList = (status: IncidentListing) =>
   infiniteQueryOptions({
     queryKey: [...keys.incidents, 'list', status],
     queryFn: ({ pageParam, signal }) => api.incidents({ status, limit: PAGE, before: pageParam }, { signal }),
+    // Its figures change without an event.
+    refetchInterval: A_MINUTE,
     initialPageParam: undefined as number | undefined,
     getNextPageParam: (last) => last.next ?? undefined,
     placeholderData: keepPreviousData,
@@ -90,10 +98,10 @@ interface AuditFilter {
   since: string | undefined;
 }
 
-export const audit = (filter: AuditFilter) =>
+export const audit = (filter: AuditFilter, limit: number) =>
   queryOptions({
-    queryKey: [...keys.audit, 'records', filter],
-    queryFn: (context) => api.audit({ ...filter, limit: AUDIT_LIMIT }, context),
+    queryKey: [...keys.audit, 'records', filter, limit],
+    queryFn: (context) => api.audit({ ...filter, limit }, context),
     placeholderData: keepPreviousData,
   });
 

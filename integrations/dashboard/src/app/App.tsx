@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { me } from '../api/queries';
+import { isRefused } from '../api/refused';
 import { LiveProvider } from '../live/LiveProvider';
 import { ProblemNotice } from '../ui/ProblemNotice';
 import { Skeleton } from '../ui/Skeleton';
@@ -9,7 +10,8 @@ import { Shell } from './Shell';
 
 export function App() {
   const { data, error, refetch } = useQuery(me);
-  if (data) {
+  // Who was somebody may be nobody by now.
+  if (data && !isRefused(error)) {
     return (
       <SessionProvider value={data}>
         {data.permissions.incidents ? (

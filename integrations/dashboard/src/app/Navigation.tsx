@@ -1,6 +1,5 @@
 import { Link, useLocation, useSearchParams } from 'wouter';
 import type { Permission } from '../api/types';
-import { formatCount } from '../format/numbers';
 import { useActiveIncidents } from '../incidents/useActiveIncidents';
 import styles from './Navigation.module.css';
 import { useMe } from './session';
@@ -33,7 +32,7 @@ export function Navigation() {
               {label}
               {path === '/incidents' && active && active.count > 0 && (
                 <span className={styles.count}>
-                  {formatCount(active.count)}
+                  {active.label}
                   <span className="visually-hidden"> active</span>
                 </span>
               )}

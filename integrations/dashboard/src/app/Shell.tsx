@@ -1,5 +1,7 @@
+import { useLocation } from 'wouter';
 import { IncidentBanner } from '../incidents/IncidentBanner';
 import { Announcer } from '../live/Announcer';
+import { ErrorBoundary } from '../ui/ErrorBoundary';
 import { Header } from './Header';
 import { Routes } from './Routes';
 import { useMay } from './session';
@@ -7,6 +9,7 @@ import styles from './Shell.module.css';
 
 export function Shell() {
   const incidents = useMay('incidents');
+  const [path] = useLocation();
   return (
     <>
       <a className={styles.skip} href="#main">
@@ -15,7 +18,9 @@ export function Shell() {
       <Header />
       {incidents && <IncidentBanner />}
       <main id="main" className={styles.main} tabIndex={-1}>
-        <Routes />
+        <ErrorBoundary key={path}>
+          <Routes />
+        </ErrorBoundary>
       </main>
       {incidents && <Announcer />}
     </>

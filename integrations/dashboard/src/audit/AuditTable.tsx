@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../api/types';
 import { formatCount, formatNoun } from '../format/numbers';
 import { DataTable } from '../ui/DataTable';
-import { RelativeTime } from '../ui/RelativeTime';
+import { Moment } from '../ui/Moment';
 import { SkeletonRows } from '../ui/Skeleton';
 import styles from './AuditTable.module.css';
 
@@ -42,7 +42,7 @@ function Row({ record }: { record: AuditRecord }) {
         {formatCount(record.id)}
       </td>
       <td>
-        <RelativeTime iso={record.created_at} />
+        <Moment iso={record.created_at} />
       </td>
       <td title={`Session of ${record.by_user}`}>{record.actor}</td>
       <td>

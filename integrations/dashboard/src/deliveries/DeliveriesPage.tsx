@@ -2,23 +2,33 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useLocation, useSearchParams } from 'wouter';
 import { deliveries as deliveriesQuery } from '../api/queries';
-import type { Delivery } from '../api/types';
+import type { DeliveryPage } from '../api/types';
 import { useMay } from '../app/session';
 import { SourcePicker } from '../app/SourcePicker';
 import { useSource } from '../app/useSource';
+import { distinct } from '../format/distinct';
 import { ReplayDialog } from '../replay/ReplayDialog';
 import type { ReplayRequest } from '../replay/request';
 import { Button } from '../ui/Button';
 import { EmptyState } from '../ui/EmptyState';
-import { Icon } from '../ui/Icon';
-import { Page } from '../ui/Page';
+import { LoadMore } from '../ui/LoadMore';
+import { focusHeading, Page } from '../ui/Page';
 import { ProblemNotice } from '../ui/ProblemNotice';
+import { Refresh } from '../ui/Refresh';
 import { DeliveryFilters } from './DeliveryFilters';
 import { DeliveryTable } from './DeliveryTable';
-import { LoadMore } from '../ui/LoadMore';
 import { ReplayBar } from './ReplayBar';
-import { useSelection } from './useSelection';
-import { deliveriesPath, EVERYTHING, filterOf, isFiltered, planFilterOf, readView, type DeliveryView } from './view';
+import { selectionOf, useTicked, visible } from './useSelection';
+import {
+  alike,
+  deliveriesPath,
+  EVERYTHING,
+  filterOf,
+  isFiltered,
+  planFilterOf,
+  readView,
+  type DeliveryView,
+} from './view';
 
 const REFRESH_MS = 60_000;
 
@@ -28,18 +38,19 @@ export function DeliveriesPage() {
   const { source, settled } = useSource();
   const mayReplay = useMay('replay');
   const view = readView(search);
-  const address = deliveriesPath(view, source);
-  const selection = useSelection(address);
+  const ticked = useTicked(deliveriesPath(view, source));
   const [request, setRequest] = useState<ReplayRequest | null>(null);
 
   const query = useInfiniteQuery({
     ...deliveriesQuery(filterOf(view), source),
     enabled: settled,
     // Rows must not move under the hand that selects them.
-    refetchInterval: ({ state }) => (selection.ids.size === 0 && state.data?.pages.length === 1 ? REFRESH_MS : false),
+    refetchInterval: ({ state }) =>
+      state.data?.pages.length === 1 && visible(ticked[0], rowsOf(state.data)).size === 0 ? REFRESH_MS : false,
     refetchOnWindowFocus: false,
   });
-  const rows = query.data?.pages.flatMap((page) => page.deliveries);
+  const rows = rowsOf(query.data);
+  const selection = selectionOf(ticked, rows, query.isPlaceholderData);
   const pathOf = (next: DeliveryView) => deliveriesPath(next, search.get('source') ?? undefined);
 
   return (
@@ -48,18 +59,15 @@ export function DeliveriesPage() {
       actions={
         <>
           <SourcePicker />
-          <Button onClick={() => void query.refetch()}>
-            <Icon name="refresh" />
-            Refresh
-          </Button>
+          <Refresh query={query} />
         </>
       }
     >
       <DeliveryFilters
         view={view}
         onChange={(next) => navigate(pathOf(next))}
-        tenants={distinct(rows, (row) => row.tenant_id)}
-        endpoints={distinct(rows, (row) => row.endpoint)}
+        tenants={distinct((rows ?? []).map((row) => row.tenant_id))}
+        endpoints={distinct((rows ?? []).map((row) => row.endpoint))}
       />
       {query.error && <ProblemNotice error={query.error} onRetry={() => void query.refetch()} />}
       {mayReplay && (
@@ -77,15 +85,30 @@ export function DeliveriesPage() {
           deliveries={rows}
           stale={query.isPlaceholderData}
           selection={mayReplay ? selection : null}
-          hrefOf={(row) => pathOf({ ...view, tenant: row.tenant_id ?? '', endpoint: row.endpoint ?? '' })}
+          hrefOf={(row) => {
+            const next = alike(view, row);
+            return next && pathOf(next);
+          }}
         />
       )}
       {rows?.length === 0 && (
         <EmptyState title="No deliveries here.">
-          {isFiltered(view) && <Button onClick={() => navigate(pathOf(EVERYTHING))}>Clear filters</Button>}
+          {isFiltered(view) && (
+            <Button
+              onClick={() => {
+                navigate(pathOf(EVERYTHING));
+                // The button goes with the state.
+                focusHeading();
+              }}
+            >
+              Clear filters
+            </Button>
+          )}
         </EmptyState>
       )}
-      {rows && <LoadMore shown={rows.length} noun="delivery" plural="deliveries" query={query} />}
+      {(rows || !query.error) && (
+        <LoadMore shown={rows?.length} noun="delivery" plural="deliveries" query={query} />
+      )}
       {request && (
         <ReplayDialog
           request={request}
@@ -100,6 +123,4 @@ export function DeliveriesPage() {
   );
 }
 
-function distinct(rows: readonly Delivery[] | undefined, of: (row: Delivery) => string | null): string[] {
-  return [...new Set((rows ?? []).map(of).filter((value) => value !== null))].sort();
-}
+const rowsOf = (data: { pages: DeliveryPage[] } | undefined) => data?.pages.flatMap((page) => page.deliveries);

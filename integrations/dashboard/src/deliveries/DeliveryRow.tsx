@@ -12,7 +12,8 @@ import type { Selection } from './useSelection';
 interface Props {
   delivery: Delivery;
   selection: Selection | null;
-  href: string;
+  /** Null where no filters say what this one's like are. */
+  href: string | null;
 }
 
 const MISSING = '–';
@@ -27,6 +28,7 @@ export function DeliveryRow({ delivery, selection, href }: Props) {
             <input
               type="checkbox"
               checked={selected}
+              disabled={selection.locked}
               aria-label={`Select the delivery to ${delivery.endpoint ?? 'no endpoint'} of ${formatAbsolute(delivery.created_at)}`}
               onChange={() => selection.toggle(delivery.delivery_id)}
             />
@@ -41,9 +43,13 @@ export function DeliveryRow({ delivery, selection, href }: Props) {
       </td>
       <td className={styles.plain}>{delivery.event_type ?? MISSING}</td>
       <td className={styles.target}>
-        <Link href={href} title={`${delivery.endpoint ?? ''}: show only these`}>
-          {delivery.endpoint ?? MISSING}
-        </Link>
+        {href ? (
+          <Link href={href} title={`${delivery.endpoint}: show only these`}>
+            {delivery.endpoint}
+          </Link>
+        ) : (
+          (delivery.endpoint ?? MISSING)
+        )}
       </td>
       <td data-align="right" className={styles.plain}>
         {formatCount(delivery.attempts)}

@@ -18,7 +18,7 @@ interface Props {
   /** Null for those who may not replay: they have nothing to select for. */
   selection: Selection | null;
   /** Where the rows lead: the deliveries of the same tenant and endpoint. */
-  hrefOf: (delivery: Delivery) => string;
+  hrefOf: (delivery: Delivery) => string | null;
 }
 
 export function DeliveryTable({ deliveries, stale, selection, hrefOf }: Props) {

@@ -15,11 +15,9 @@ export function ReplayBar({ selected, onClear, onReplaySelected, onReplayMatchin
       <span className={styles.count} role="status">
         {formatCount(selected)} selected
       </span>
-      {selected > 0 && (
-        <Button kind="quiet" onClick={onClear}>
-          Clear selection
-        </Button>
-      )}
+      <Button kind="quiet" unavailable={selected === 0} onClick={onClear}>
+        Clear selection
+      </Button>
       <div className={styles.actions}>
         <Button kind="primary" unavailable={selected === 0} onClick={onReplaySelected}>
           Replay selected…

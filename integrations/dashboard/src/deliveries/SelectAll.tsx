@@ -8,7 +8,7 @@ export function SelectAll({ ids, selection }: { ids: readonly string[]; selectio
       type="checkbox"
       aria-label="Select all failed deliveries on this page"
       checked={all}
-      disabled={ids.length === 0}
+      disabled={ids.length === 0 || selection.locked}
       ref={(element) => {
         if (element) element.indeterminate = selected > 0 && !all;
       }}

@@ -1,3 +1,5 @@
-import type { Delivery } from '../api/types';
+import type { Delivery, StatusClass } from '../api/types';
 
-export const replayable = ({ status_class }: Delivery) => status_class === 'failed' || status_class === 'dead_letter';
+export const FAILED = ['failed', 'dead_letter'] as const satisfies StatusClass[];
+
+export const replayable = ({ status_class }: Delivery) => FAILED.some((status) => status === status_class);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Incident } from '../api/types';
+import type { Delivery, Incident } from '../api/types';
 import {
   affectedBy,
+  alike,
   deliveriesPath,
   EVERYTHING,
   filterOf,
@@ -60,6 +61,24 @@ describe('the filter', () => {
   it('of a plan always has a time', () => {
     expect(planFilterOf({ ...EVERYTHING, range: '1h' })).toEqual({ hours: 1 });
     expect(planFilterOf({ ...EVERYTHING, range: 'all' })).toEqual({ since: '1970-01-01T00:00:00Z' });
+  });
+});
+
+describe('the deliveries like one', () => {
+  const row = { tenant_id: 'acme', endpoint: 'https://a.example' } as Delivery;
+
+  it('are those of its tenant and endpoint, under the same filters', () => {
+    expect(alike({ ...EVERYTHING, range: '1h' }, row)).toEqual({
+      ...EVERYTHING,
+      range: '1h',
+      tenant: 'acme',
+      endpoint: 'https://a.example',
+    });
+  });
+
+  it('cannot be asked for where it has none', () => {
+    expect(alike(EVERYTHING, { ...row, tenant_id: null })).toBeNull();
+    expect(alike(EVERYTHING, { ...row, endpoint: null })).toBeNull();
   });
 });
 

@@ -1,4 +1,5 @@
-import type { DeliveryFilter, Incident, StatusClass, TriageLabel } from '../api/types';
+import type { Delivery, DeliveryFilter, Incident, StatusClass, TriageLabel } from '../api/types';
+import { FAILED } from './replayable';
 
 /** What the Deliveries tab shows; all of it is kept in the address. */
 export interface DeliveryView {
@@ -17,10 +18,10 @@ export const LABELS: readonly TriageLabel[] = [
   'unknown',
   'unclassified',
 ];
-export const RANGES = ['15m', '1h', '24h', 'all'] as const;
+export const RANGES = ['15m', '1h', '24h', '7d', 'all'] as const;
 export type Range = (typeof RANGES)[number];
 
-const HOURS: Record<Range, number | null> = { '15m': 0.25, '1h': 1, '24h': 24, all: null };
+const HOURS: Record<Range, number | null> = { '15m': 0.25, '1h': 1, '24h': 24, '7d': 168, all: null };
 const DEFAULT_RANGE: Range = '24h';
 const DAY_MS = 86_400_000;
 const BEGINNING = '1970-01-01T00:00:00Z';
@@ -72,13 +73,19 @@ export function isFiltered(view: DeliveryView): boolean {
   return deliveriesPath(view) !== deliveriesPath(EVERYTHING);
 }
 
+/** The view of a row's tenant and endpoint. None where it lacks one of them: no filter asks for those that have none,
+ * and without a filter the view would be of everybody. */
+export function alike(view: DeliveryView, { tenant_id, endpoint }: Delivery): DeliveryView | null {
+  return tenant_id && endpoint ? { ...view, tenant: tenant_id, endpoint } : null;
+}
+
 /** The failed deliveries of an incident's tenant and endpoint; of everybody, if it is the fleet's. */
 export function affectedBy(incident: Incident, now = Date.now()): DeliveryView {
   return {
     ...EVERYTHING,
     tenant: incident.tenant_id ?? '',
     endpoint: incident.endpoint ?? '',
-    status: ['failed', 'dead_letter'],
+    status: [...FAILED],
     range: now - Date.parse(incident.detected_at) > DAY_MS ? 'all' : DEFAULT_RANGE,
   };
 }

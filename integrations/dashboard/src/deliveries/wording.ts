@@ -22,6 +22,6 @@ export const TRIAGE: Record<TriageLabel, Word> = {
   unclassified: { label: 'Unclassified', tone: 'grey' },
 };
 
-export const RANGE: Record<Range, string> = { '15m': '15 min', '1h': '1 h', '24h': '24 h', all: 'All' };
+export const RANGE: Record<Range, string> = { '15m': '15 min', '1h': '1 h', '24h': '24 h', '7d': '7 d', all: 'All' };
 
 export const isTriageLabel = (label: string): label is TriageLabel => label in TRIAGE;

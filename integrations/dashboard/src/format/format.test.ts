@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatCount, formatMultiple, formatNoun, formatRate } from './numbers';
 import { withoutSigns } from './text';
-import { formatDuration, formatRelative } from './times';
+import { formatAbsolute, formatDuration, formatRelative } from './times';
 
 describe('numbers', () => {
   it('are grouped, and what is missing is a dash', () => {
@@ -25,11 +25,22 @@ describe('numbers', () => {
 describe('times', () => {
   const now = Date.parse('2026-05-05T12:00:00Z');
 
-  it('are relative in the greatest unit, cut off', () => {
+  it('are relative in the greatest unit, cut off, or rounded up if they are to come', () => {
     expect(formatRelative('2026-05-05T11:59:59.500Z', now)).toBe('0 sec. ago');
     expect(formatRelative('2026-05-05T11:57:01Z', now)).toBe('2 min. ago');
     expect(formatRelative('2026-05-03T11:00:00Z', now)).toBe('2 days ago');
     expect(formatRelative('2026-05-05T14:00:00Z', now)).toBe('in 2 hr.');
+    expect(formatRelative('2026-05-05T13:59:57Z', now)).toBe('in 2 hr.');
+    expect(formatRelative('2026-05-05T12:29:30Z', now)).toBe('in 30 min.');
+  });
+
+  it('are not to come if they are only ahead of a clock that goes in steps', () => {
+    expect(formatRelative('2026-05-05T12:00:04Z', now)).toBe(formatRelative('2026-05-05T12:00:00Z', now));
+    expect(formatRelative('2026-05-05T12:00:06Z', now)).toBe('in 6 sec.');
+  });
+
+  it('are absolute with their zone, to the second', () => {
+    expect(formatAbsolute('2026-05-05T11:57:01Z')).toBe('May 5, 2026, 11:57:01 AM UTC');
   });
 
   it('last for two parts at most', () => {

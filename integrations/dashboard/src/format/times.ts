@@ -1,5 +1,13 @@
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'always', style: 'short' });
-const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const absolute = new Intl.DateTimeFormat(undefined, {
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  timeZoneName: 'short',
+});
 const hourMinute = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric' });
 const dayHour = new Intl.DateTimeFormat(undefined, {
@@ -16,11 +24,17 @@ const UNITS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1],
 ];
 
-/** In the greatest unit of which there is at least one, cut off: "3 min. ago". */
+// The page's clock goes in steps of this: what is later by less has just been.
+export const CLOCK_STEP_SECONDS = 5;
+
+/** In the greatest unit of which there is at least one: "3 min. ago". What has passed is cut off, what is to come is
+ * rounded up, so that an hour that has just begun to run does not look like 59 minutes, or a day like 23 hours. */
 export function formatRelative(iso: string, now: number): string {
-  const seconds = (Date.parse(iso) - now) / 1000;
+  const later = (Date.parse(iso) - now) / 1000;
+  const seconds = later > 0 && later <= CLOCK_STEP_SECONDS ? 0 : later;
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
-  return relative.format(Math.trunc(seconds / size), unit);
+  // Both upwards: the past is negative.
+  return relative.format(Math.ceil(seconds / size), unit);
 }
 
 export const formatAbsolute = (iso: string) => absolute.format(new Date(iso));

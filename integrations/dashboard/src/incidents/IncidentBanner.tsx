@@ -1,6 +1,5 @@
 import { Link } from 'wouter';
 import { affectedBy, deliveriesPath } from '../deliveries/view';
-import { formatCount } from '../format/numbers';
 import { withoutSigns } from '../format/text';
 import { ButtonLink } from '../ui/ButtonLink';
 import { Icon } from '../ui/Icon';
@@ -14,7 +13,7 @@ export function IncidentBanner() {
   if (!active || !gravest) return null;
 
   const urgency = urgencyOf(active.incidents);
-  const title = `${formatCount(active.count)}${active.more ? '+' : ''} Active ${active.count === 1 ? 'Incident' : 'Incidents'}`;
+  const title = `${active.label} Active ${active.count === 1 ? 'Incident' : 'Incidents'}`;
   return (
     <section
       className={styles.banner}

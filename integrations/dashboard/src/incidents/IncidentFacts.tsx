@@ -1,18 +1,18 @@
-import type { ReactNode } from 'react';
 import type { Incident } from '../api/types';
 import { Card } from '../ui/Card';
+import { Fact, Facts } from '../ui/Facts';
+import { Moment } from '../ui/Moment';
 import { RelativeTime } from '../ui/RelativeTime';
-import styles from './IncidentFacts.module.css';
 import { Lasting } from './Lasting';
 
 export function IncidentFacts({ incident }: { incident: Incident }) {
   return (
     <Card title="Facts">
-      <dl className={styles.facts}>
+      <Facts aligned>
         <Fact label="Tenant">{incident.tenant_id ?? '–'}</Fact>
         <Fact label="Source">{incident.source}</Fact>
         <Fact label="Began">
-          <RelativeTime iso={incident.detected_at} />
+          <Moment iso={incident.detected_at} />
         </Fact>
         <Fact label="Duration">
           <Lasting incident={incident} />
@@ -37,22 +37,13 @@ export function IncidentFacts({ incident }: { incident: Incident }) {
         )}
         {incident.resolved_at && (
           <Fact label="Resolved">
-            <RelativeTime iso={incident.resolved_at} />, {incident.resolve_reason}
+            <Moment iso={incident.resolved_at} />, {incident.resolve_reason}
             {incident.resolved_by && ` (${incident.resolved_by})`}
           </Fact>
         )}
         {incident.reopen_count > 0 && <Fact label="Came back">{incident.reopen_count} times</Fact>}
         {incident.note && <Fact label="Note">{incident.note}</Fact>}
-      </dl>
+      </Facts>
     </Card>
-  );
-}
-
-function Fact({ label, children }: { label: string; children: ReactNode }) {
-  return (
-    <div className={styles.fact}>
-      <dt>{label}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }

@@ -1,7 +1,7 @@
 import type { EventName, IncidentEvent } from '../api/types';
 import { formatMultiple, formatNoun } from '../format/numbers';
 import type { Tone } from '../ui/Badge';
-import { RelativeTime } from '../ui/RelativeTime';
+import { Moment } from '../ui/Moment';
 import styles from './Timeline.module.css';
 
 const EVENT: Record<EventName, { label: string; tone: Tone }> = {
@@ -31,7 +31,7 @@ export function TimelineEntry({ event }: { event: IncidentEvent }) {
         {event.resolve_reason && <span className={styles.muted}>{event.resolve_reason}</span>}
         {event.false_positive && <span className={styles.muted}>false positive</span>}
         <span className={styles.when}>
-          {event.actor ?? event.by_user} · <RelativeTime iso={event.at} />
+          {event.actor ?? event.by_user} · <Moment iso={event.at} />
         </span>
       </div>
       {event.note && <p className={styles.note}>{event.note}</p>}

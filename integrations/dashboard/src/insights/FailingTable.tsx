@@ -1,9 +1,11 @@
 import { Link } from 'wouter';
+import { FAILED } from '../deliveries/replayable';
 import { deliveriesPath, EVERYTHING, type DeliveryView } from '../deliveries/view';
 import { formatCount, formatRate } from '../format/numbers';
 import { Card } from '../ui/Card';
 import { DataTable } from '../ui/DataTable';
 import styles from './FailingTable.module.css';
+import type { Period } from './period';
 
 interface Row {
   name: string;
@@ -19,10 +21,11 @@ interface Props {
   rows: readonly Row[];
   /** The filters that show a row's deliveries. */
   linkTo: (name: string) => Partial<DeliveryView>;
+  period: Period;
   source: string | undefined;
 }
 
-export function FailingTable({ title, of, rows, linkTo, source }: Props) {
+export function FailingTable({ title, of, rows, linkTo, period, source }: Props) {
   const most = Math.max(...rows.map((row) => row.failures));
   const head = (
     <>
@@ -45,7 +48,7 @@ export function FailingTable({ title, of, rows, linkTo, source }: Props) {
               <th scope="row" className={styles.name}>
                 <Link
                   href={deliveriesPath(
-                    { ...EVERYTHING, ...linkTo(row.name), status: ['failed', 'dead_letter'] },
+                    { ...EVERYTHING, ...linkTo(row.name), status: [...FAILED], range: period },
                     source,
                   )}
                   title={row.name}

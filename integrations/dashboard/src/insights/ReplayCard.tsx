@@ -2,16 +2,19 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { replayAdvice } from '../api/queries';
 import type { Summary } from '../api/types';
+import { FAILED } from '../deliveries/replayable';
 import { deliveriesPath, EVERYTHING } from '../deliveries/view';
 import { formatCount, formatRate } from '../format/numbers';
 import { Card } from '../ui/Card';
+import { Fact, Facts } from '../ui/Facts';
 import { ProblemNotice } from '../ui/ProblemNotice';
 import { Skeleton } from '../ui/Skeleton';
+import { HOURS, type Period } from './period';
 import styles from './ReplayCard.module.css';
 
 interface Props {
   summary: Summary;
-  hours: number;
+  period: Period;
   source: string | undefined;
 }
 
@@ -20,33 +23,33 @@ const COUNTED: Record<Summary['replay_stats']['counted_from'], string> = {
   attempts: 'No operator replayed any: deliveries with more than one attempt',
 };
 
-export function ReplayCard({ summary, hours, source }: Props) {
+export function ReplayCard({ summary, period, source }: Props) {
   const { replay_stats: replays, triage_accuracy: accuracy } = summary;
-  const advice = useQuery(replayAdvice(hours, source));
+  const advice = useQuery(replayAdvice(HOURS[period], source));
   const candidates = deliveriesPath(
-    { ...EVERYTHING, status: ['failed', 'dead_letter'], triage: ['transient_endpoint_down', 'rate_limited'] },
+    { ...EVERYTHING, status: [...FAILED], triage: ['transient_endpoint_down', 'rate_limited'], range: period },
     source,
   );
   return (
     <Card title="Replay performance">
-      <dl className={styles.facts}>
-        <Fact
-          label={COUNTED[replays.counted_from]}
-          value={formatCount(replays.total_replayed)}
-          testId="total-replayed"
-        />
-        <Fact label="of those delivered" value={formatCount(replays.replay_successes)} testId="replay-successes" />
-        <Fact label="Success rate" value={formatRate(replays.replay_success_rate)} testId="replay-success-rate" />
-        <Fact
-          label="Transient failures that succeed on retry"
-          value={formatRate(accuracy.transient_retry_success_rate)}
-          testId="transient-retry"
-        />
-      </dl>
+      <Facts>
+        <Fact label={COUNTED[replays.counted_from]} testId="total-replayed">
+          {formatCount(replays.total_replayed)}
+        </Fact>
+        <Fact label="of those delivered" testId="replay-successes">
+          {formatCount(replays.replay_successes)}
+        </Fact>
+        <Fact label="Success rate" testId="replay-success-rate">
+          {formatRate(replays.replay_success_rate)}
+        </Fact>
+        <Fact label="Transient failures that succeed on retry" testId="transient-retry">
+          {formatRate(accuracy.transient_retry_success_rate)}
+        </Fact>
+      </Facts>
       {advice.error && <ProblemNotice error={advice.error} onRetry={() => void advice.refetch()} />}
       {advice.isPending && <Skeleton height="4rem" label="Loading the advice" />}
       {advice.data && (
-        <div className={styles.advice}>
+        <div className={styles.advice} aria-busy={advice.isPlaceholderData} data-testid="advice">
           <p>
             <strong>Advice</strong> <span className={styles.confidence}>confidence {advice.data.confidence}</span>
           </p>
@@ -55,14 +58,5 @@ export function ReplayCard({ summary, hours, source }: Props) {
         </div>
       )}
     </Card>
-  );
-}
-
-function Fact({ label, value, testId }: { label: string; value: string; testId: string }) {
-  return (
-    <div className={styles.fact}>
-      <dt>{label}</dt>
-      <dd data-testid={testId}>{value}</dd>
-    </div>
   );
 }

@@ -23,7 +23,7 @@ export function TrendsChart({ trends }: { trends: Trends }) {
 
   const data = useMemo(() => chartData(trends), [trends]);
 
-  const shown = intervals[hovered ?? intervals.length - 1] ?? intervals.at(-1);
+  const shown = intervals[hovered ?? -1] ?? intervals.at(-1);
   return (
     <>
       <figcaption className={styles.legend} aria-hidden="true">

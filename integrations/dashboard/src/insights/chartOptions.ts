@@ -2,6 +2,7 @@ import uPlot, { type Axis, type Options } from 'uplot';
 import { formatCompact, formatRate } from '../format/numbers';
 import { formatDay, formatHour } from '../format/times';
 import type { ChartColors } from './chartColors';
+import { intervalAt } from './intervalAt';
 
 export type ChartOptions = Omit<Options, 'width'>;
 
@@ -62,8 +63,14 @@ function common({ onHover }: Shared): Pick<Options, 'cursor' | 'legend' | 'hooks
     padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false }, sync: { key: 'trends' } },
-    hooks: { setCursor: [(plot) => onHover(plot.cursor.idx ?? null)] },
+    hooks: { setCursor: [(plot) => onHover(hoveredOf(plot))] },
   };
+}
+
+// Not cursor.idx, which is the nearest point: from the middle of a bar on, that is the next one.
+function hoveredOf(plot: uPlot): number | null {
+  const left = plot.cursor.left ?? -1;
+  return left < 0 ? null : intervalAt(plot.data[0], plot.posToVal(left, 'x'));
 }
 
 function timeAxis({ colors, byDay }: Shared, labels: boolean): Axis {

@@ -1,18 +1,20 @@
-const PERIODS = ['1h', '24h', '7d'] as const;
+import type { Range } from '../deliveries/view';
+
+const PERIODS = ['1h', '24h', '7d'] as const satisfies Range[];
 export type Period = (typeof PERIODS)[number];
 
-interface Span {
+export const HOURS: Record<Period, number> = { '1h': 1, '24h': 24, '7d': 168 };
+
+interface ChartSpan {
   hours: number;
-  /** The chart needs more than one bar, and the API has no shorter interval than an hour. */
-  chartHours: number;
   intervalHours: number;
-  chartTitle: string;
 }
 
-export const SPAN: Record<Period, Span> = {
-  '1h': { hours: 1, chartHours: 12, intervalHours: 1, chartTitle: 'Last 12 hours, by hour' },
-  '24h': { hours: 24, chartHours: 24, intervalHours: 1, chartTitle: 'Last 24 hours, by hour' },
-  '7d': { hours: 168, chartHours: 168, intervalHours: 6, chartTitle: 'Last 7 days, by 6 hours' },
+/** The chart needs more than one bar, and the API has no shorter interval than an hour. */
+export const CHART: Record<Period, ChartSpan> = {
+  '1h': { hours: 12, intervalHours: 1 },
+  '24h': { hours: 24, intervalHours: 1 },
+  '7d': { hours: 168, intervalHours: 6 },
 };
 
 export const PERIOD_OPTIONS: readonly { value: Period; label: string }[] = [

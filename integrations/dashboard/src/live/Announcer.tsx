@@ -11,12 +11,16 @@ const SAID: Partial<Record<EventName, string>> = {
   resolved: 'Incident resolved',
 };
 
-/** Tells screen readers what has happened since the page was opened. */
+/** Tells screen readers what has happened since the page was opened. Of a log they read what is added, all of it. */
 export function Announcer() {
-  const news = useLive()?.news;
+  const news = useLive()?.news ?? [];
   return (
-    <div className="visually-hidden" role="status" aria-live="polite" data-testid="announcer">
-      {news && `${SAID[news.event] ?? news.event}, ${news.severity}: ${withoutSigns(news.message)}`}
+    <div className="visually-hidden" role="log" aria-label="News of incidents" data-testid="announcer">
+      {news.map((event) => (
+        <p key={event.seq}>
+          {`${SAID[event.event] ?? event.event}, ${event.severity}: ${withoutSigns(event.message)}`}
+        </p>
+      ))}
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import { api } from '../api/client';
-import { EVENT_NAMES, type IncidentEvent } from '../api/types';
+import { EVENT_NAMES, type EventPage, type IncidentEvent } from '../api/types';
 import { connectionOf, INITIAL, reduce, type LiveAction, type LiveState } from './reducer';
 
 const FIRST_RETRY_MS = 1_000;
@@ -8,7 +8,14 @@ const POLL_WHILE_DOWN_MS = 5_000;
 // A connection can die without a word: then a slow poll finds what the stream did not bring.
 const POLL_WHILE_LIVE_MS = 60_000;
 
-/** Events of incidents: by the stream, and by polling while there is none. Follows on from where it was. */
+interface Source {
+  /** Asks for the incidents, and so for the seq that those on the page are of: nothing in between is lost. */
+  newest: () => Promise<number>;
+  eventsAfter: (seq: number) => Promise<EventPage>;
+}
+
+/** Events of incidents: by the stream, and by polling while there is none. Follows on from where it was; where there
+ * are fewer events than that, the database is another one, such as one from a backup, and counts from there. */
 export class EventFeed {
   #state = INITIAL;
   #listeners = new Set<() => void>();
@@ -17,11 +24,10 @@ export class EventFeed {
   #poll: number | undefined;
   #failures = 0;
   #running = false;
-  readonly #begin: () => Promise<number>;
+  readonly #source: Source;
 
-  /** begin: asks for the seq that the incidents on the page are of, so that nothing in between is lost. */
-  constructor(begin: () => Promise<number>) {
-    this.#begin = begin;
+  constructor(source: Source) {
+    this.#source = source;
   }
 
   readonly subscribe = (listener: () => void) => {
@@ -54,18 +60,17 @@ export class EventFeed {
   }
 
   async #connect() {
-    let seq = this.#state.seq;
-    if (seq === null) {
-      try {
-        seq = await this.#begin();
-      } catch {
-        this.#dispatch({ type: 'unanswered' });
-        this.#reconnectLater();
-        return;
-      }
-      this.#dispatch({ type: 'began', seq });
+    const before = this.#state.seq;
+    let newest: number;
+    try {
+      newest = await this.#source.newest();
+    } catch {
+      this.#dispatch({ type: 'unanswered' });
+      this.#reconnectLater();
+      return;
     }
-    if (this.#running) this.#open(seq);
+    if (before === null || newest < before) this.#dispatch({ type: 'began', seq: newest });
+    if (this.#running) this.#open(this.#state.seq ?? newest);
   }
 
   #open(after: number) {
@@ -110,10 +115,11 @@ export class EventFeed {
     const { seq, streaming } = this.#state;
     if (seq === null) return;
     try {
-      const { events } = await api.events(seq);
+      const { events, last_seq: last } = await this.#source.eventsAfter(seq);
       this.#dispatch({ type: 'answered' });
+      if (last < seq) this.#dispatch({ type: 'began', seq: last });
       this.#dispatch({ type: 'events', events });
-      if (streaming && events.length > 0 && this.#running) this.#open(this.#state.seq ?? seq);
+      if (streaming && last !== seq && this.#running) this.#open(this.#state.seq ?? last);
     } catch {
       this.#dispatch({ type: 'unanswered' });
     }

@@ -32,7 +32,20 @@ describe('events', () => {
   it('move the seq on, and the latest is news', () => {
     const state = after(began, { type: 'events', events: [event(11), event(12)] });
     expect(state.seq).toBe(12);
-    expect(state.news?.seq).toBe(12);
+    expect(state.news.map(({ seq }) => seq)).toEqual([11, 12]);
+  });
+
+  it('that are over do not hide one that calls for somebody', () => {
+    const resolved = [12, 13, 14, 15, 16, 17].map((seq) => event(seq, 'resolved'));
+    const state = after(began, { type: 'events', events: [event(11), ...resolved] });
+    expect(state.news).toHaveLength(5);
+    expect(state.news.at(-1)?.seq).toBe(11);
+  });
+
+  it('of another database begin anew', () => {
+    const state = after(began, { type: 'began', seq: 2 }, { type: 'events', events: [event(3)] });
+    expect(state.seq).toBe(3);
+    expect(state.news.map(({ seq }) => seq)).toEqual([3]);
   });
 
   it('that were seen change nothing', () => {
@@ -55,6 +68,6 @@ describe('events', () => {
       events: [event(11), event(12, 'opened', false), event(13, 'acknowledged')],
     });
     expect(state.seq).toBe(13);
-    expect(state.news?.seq).toBe(11);
+    expect(state.news.map(({ seq }) => seq)).toEqual([11]);
   });
 });

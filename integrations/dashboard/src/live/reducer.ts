@@ -7,8 +7,8 @@ export interface LiveState {
   answering: boolean | null;
   /** The last event that was seen; null before the first answer. */
   seq: number | null;
-  /** The last that an operator should hear of. */
-  news: IncidentEvent | null;
+  /** What an operator should hear of, the latest of it, the last one last. */
+  news: readonly IncidentEvent[];
 }
 
 export type LiveAction =
@@ -21,8 +21,9 @@ export type LiveAction =
 
 export type Connection = 'connecting' | 'live' | 'polling' | 'offline';
 
-export const INITIAL: LiveState = { streaming: false, answering: null, seq: null, news: null };
+export const INITIAL: LiveState = { streaming: false, answering: null, seq: null, news: [] };
 
+const MOST_NEWS = 5;
 const NEWS: ReadonlySet<string> = new Set(['opened', 'reopened', 'escalated', 'flapping', 'unmuted', 'resolved']);
 
 export function reduce(state: LiveState, action: LiveAction): LiveState {
@@ -54,6 +55,9 @@ function take(state: LiveState, events: readonly IncidentEvent[]): LiveState {
   const unseen = events.filter((event) => state.seq === null || event.seq > state.seq);
   const last = unseen.at(-1);
   if (!last) return state;
-  const news = unseen.filter((event) => event.notified && NEWS.has(event.event)).at(-1);
-  return { ...state, seq: last.seq, news: news ?? state.news };
+  const news = unseen.filter((event) => event.notified && NEWS.has(event.event));
+  // Of many at once, those that are over are the first to be left out.
+  const over = news.filter((event) => event.event === 'resolved');
+  const calling = news.filter((event) => event.event !== 'resolved');
+  return { ...state, seq: last.seq, news: [...state.news, ...over, ...calling].slice(-MOST_NEWS) };
 }

@@ -4,7 +4,11 @@ import { MOST_AT_ONCE, type ReplayRequest } from './request';
 import styles from './Replay.module.css';
 
 export function PlanSummary({ plan, request }: { plan: ReplayPlan; request: ReplayRequest }) {
-  const missing = request.of === 'selected' ? request.count - plan.total : 0;
+  const full = plan.total === MOST_AT_ONCE;
+  const selected = request.of === 'selected' ? request.count : null;
+  // Of a plan that is full nobody knows which of the others have failed.
+  const missing = selected === null || full ? 0 : selected - plan.total;
+  const cut = full && (selected === null || selected > MOST_AT_ONCE);
   return (
     <div data-testid="plan-summary">
       <p className={styles.lead}>
@@ -16,7 +20,7 @@ export function PlanSummary({ plan, request }: { plan: ReplayPlan; request: Repl
       {missing > 0 && plan.total > 0 && (
         <p className={styles.muted}>{formatCount(missing)} of the selected are not failed any more and stay out.</p>
       )}
-      {request.of === 'matching' && plan.total === MOST_AT_ONCE && (
+      {cut && (
         <p className={styles.muted}>These are the oldest {formatCount(MOST_AT_ONCE)}; there may be more.</p>
       )}
     </div>

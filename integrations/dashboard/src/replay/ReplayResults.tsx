@@ -19,13 +19,15 @@ const HEAD = (
 export function ReplayResults({ answer }: { answer: ReplayAnswer }) {
   return (
     <>
-      <ul className={styles.outcomes} role="status" data-testid="outcomes">
-        {countOutcomes(answer.results).map(({ outcome, count }) => (
-          <li key={outcome}>
-            <strong>{formatCount(count)}</strong> <Badge tone={OUTCOME[outcome].tone}>{OUTCOME[outcome].label}</Badge>
-          </li>
-        ))}
-      </ul>
+      <div role="status">
+        <ul className={styles.outcomes} data-testid="outcomes">
+          {countOutcomes(answer.results).map(({ outcome, count }) => (
+            <li key={outcome}>
+              <strong>{formatCount(count)}</strong> <Badge tone={OUTCOME[outcome].tone}>{OUTCOME[outcome].label}</Badge>
+            </li>
+          ))}
+        </ul>
+      </div>
       <div className={styles.table}>
         <DataTable caption="What became of each delivery" head={HEAD} testId="results">
           {answer.results.map((each) => (

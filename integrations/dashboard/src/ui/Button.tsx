@@ -2,7 +2,7 @@ import type { ComponentProps } from 'react';
 import styles from './Button.module.css';
 
 interface Props extends Omit<ComponentProps<'button'>, 'disabled'> {
-  kind?: 'primary' | 'secondary' | 'danger' | 'quiet';
+  kind?: 'primary' | 'secondary' | 'quiet';
   /** Stays focusable, so that nobody loses their place. */
   unavailable?: boolean | undefined;
 }

@@ -22,7 +22,7 @@ export function DataTable({ caption, head, children, stale = false, testId }: Pr
       aria-busy={stale}
       data-testid={testId}
     >
-      <table className={styles.table} data-stale={stale || undefined}>
+      <table className={styles.table}>
         <caption className="visually-hidden">{caption}</caption>
         <thead>
           <tr>{head}</tr>

@@ -13,10 +13,12 @@ interface Props {
 /** Looks for exactly this, so it waits until the text is complete: Enter, or the next field. */
 export function ExactFilter({ label, value, known, wide = false, onChange }: Props) {
   const list = useId();
-  const [draft, setDraft] = useState<{ of: string; text: string }>({ of: value, text: value });
-  const text = draft.of === value ? draft.text : value;
+  // Only while it is being edited, and only as long as what it is an edit of is in force.
+  const [draft, setDraft] = useState<{ of: string; text: string } | null>(null);
+  const text = draft?.of === value ? draft.text : value;
 
   const commit = () => {
+    setDraft(null);
     if (text.trim() !== value) onChange(text.trim());
   };
 

@@ -38,6 +38,12 @@ export function Modal({ title, onClose, busy = false, wide = false, children }: 
         event.preventDefault();
         if (!busy) onClose();
       }}
+      // The browser lets nobody be held: a second Escape closes it in any case.
+      onClose={({ currentTarget }) => {
+        if (currentTarget.open) return;
+        if (busy) currentTarget.showModal();
+        else onClose();
+      }}
     >
       <h2 ref={heading} id={headingId} className={styles.title} tabIndex={-1}>
         {title}

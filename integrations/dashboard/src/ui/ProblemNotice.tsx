@@ -5,10 +5,12 @@ import styles from './ProblemNotice.module.css';
 interface Props {
   error: Error;
   onRetry?: (() => void) | undefined;
+  /** What the button says. */
+  retry?: string;
 }
 
 /** What went wrong and what to do, in the API's own words. */
-export function ProblemNotice({ error, onRetry }: Props) {
+export function ProblemNotice({ error, onRetry, retry = 'Try again' }: Props) {
   const problem = error instanceof Problem ? error : null;
   return (
     <div className={styles.notice} role="alert">
@@ -27,7 +29,7 @@ export function ProblemNotice({ error, onRetry }: Props) {
           </p>
         )}
       </div>
-      {onRetry && <Button onClick={onRetry}>Try again</Button>}
+      {onRetry && <Button onClick={onRetry}>{retry}</Button>}
     </div>
   );
 }

@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from 'react';
+import { CLOCK_STEP_SECONDS } from '../format/times';
 
-const STEP_MS = 5_000;
+const STEP_MS = CLOCK_STEP_SECONDS * 1_000;
 
 // One clock for all relative times of the page.
 let now = Date.now();
