@@ -35,7 +35,7 @@ PAGES = {
 # What every page asks for first, and the banner and the header beside it. One of the six connections that a browser
 # has to a server is that of the stream.
 BEFORE = ["/me", "/sources"]
-BESIDE = ["/incidents?status=active&limit=200", "/status"]
+BESIDE = ["/incidents?status=active&limit=1000", "/status"]
 CONNECTIONS = 5
 
 
