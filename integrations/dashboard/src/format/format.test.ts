@@ -27,6 +27,8 @@ describe('times', () => {
 
   it('are relative in the greatest unit, cut off, or rounded up if they are to come', () => {
     expect(formatRelative('2026-05-05T11:59:59.500Z', now)).toBe('0 sec. ago');
+    expect(formatRelative('2026-05-05T12:00:00Z', now)).toBe('0 sec. ago');
+    expect(formatRelative('2026-05-05T12:00:04Z', now)).toBe('0 sec. ago');
     expect(formatRelative('2026-05-05T11:57:01Z', now)).toBe('2 min. ago');
     expect(formatRelative('2026-05-03T11:00:00Z', now)).toBe('2 days ago');
     expect(formatRelative('2026-05-05T14:00:00Z', now)).toBe('in 2 hr.');

@@ -31,7 +31,8 @@ export const CLOCK_STEP_SECONDS = 5;
  * rounded up, so that an hour that has just begun to run does not look like 59 minutes, or a day like 23 hours. */
 export function formatRelative(iso: string, now: number): string {
   const later = (Date.parse(iso) - now) / 1000;
-  const seconds = later > 0 && later <= CLOCK_STEP_SECONDS ? 0 : later;
+  // Of the two zeros the negative one is "0 sec. ago".
+  const seconds = later >= 0 && later <= CLOCK_STEP_SECONDS ? -0 : later;
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
   // Both upwards: the past is negative.
   return relative.format(Math.ceil(seconds / size), unit);
