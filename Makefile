@@ -45,6 +45,7 @@ OBJS = \
 	src/pg/arguments.o \
 	src/pg/audit.o \
 	src/pg/calendar.o \
+	src/pg/catalog.o \
 	src/pg/compare.o \
 	src/pg/deliveries.o \
 	src/pg/delivery_filter.o \
@@ -73,6 +74,7 @@ OBJS = \
 	src/pg/rollup_agg.o \
 	src/pg/rollup_functions.o \
 	src/pg/rollup_type.o \
+	src/pg/rows.o \
 	src/pg/runs.o \
 	src/pg/scan.o \
 	src/pg/settings.o \
@@ -80,7 +82,9 @@ OBJS = \
 	src/pg/source_check.o \
 	src/pg/source_expression.o \
 	src/pg/source_register.o \
+	src/pg/statement.o \
 	src/pg/status.o \
+	src/pg/subtransaction.o \
 	src/pg/tick.o \
 	src/pg/trends.o \
 	src/pg/triage.o \

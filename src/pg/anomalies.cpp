@@ -4,6 +4,7 @@
 #include "../core/anomalies_json.hpp"
 #include "../core/explain.hpp"
 #include "arguments.hpp"
+#include "catalog.hpp"
 #include "detection.hpp"
 #include "json.hpp"
 #include "rollup_type.hpp"

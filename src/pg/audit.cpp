@@ -4,6 +4,7 @@
 #include "actor.hpp"
 #include "arguments.hpp"
 #include "array.hpp"
+#include "catalog.hpp"
 #include "digest.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
@@ -59,7 +60,7 @@ AuditRow read_row(Columns &columns) {
   row.source_ip = columns.text();
   row.created_at = columns.time_or_null().value_or(kNoTime);
   row.by_user = columns.text();
-  row.previous_hash = columns.text();
+  row.previous_hash = columns.bytes();
   return row;
 }
 
@@ -79,23 +80,18 @@ Text bytes_of_datum(Datum bytea) {
   return {VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)};
 }
 
-char *audit_statement(Oid schema, const char *format) {
-  return psprintf(format, quote_identifier(get_namespace_name(schema)));
-}
-
 // One writer at a time, until the end of the transaction: the chain is in the order of commits.
-void lock_audit(Oid schema) { take_own_lock(get_relname_relid("operator_audit", schema), 0); }
+void lock_audit(Oid schema) { take_own_lock(own_table(schema, "operator_audit"), 0); }
 
 // The id and the hash of the newest row; 0 and zeros where there is none.
 void read_head(Oid schema, AuditRow *next) {
-  Arguments none;
-  const bool found =
-      none.run(audit_statement(schema, "SELECT id, hash FROM %s.operator_audit ORDER BY id DESC LIMIT 1"),
-               SPI_OK_SELECT) > 0;
+  Parameters none;
+  const bool found = none.run(own_statement(schema, "SELECT id, hash FROM @.operator_audit ORDER BY id DESC LIMIT 1"),
+                              SPI_OK_SELECT) > 0;
   if (found) {
     Columns head(0);
     next->id = head.bigint() + 1;
-    next->previous_hash = head.text();
+    next->previous_hash = head.bytes();
     return;
   }
   static const char zeros[kHashLength] = {};
@@ -130,21 +126,21 @@ void insert_rows(Oid schema, AuditRow row, const AuditEntry *entries, int count,
     hashes.add(hash);
     row.previous_hash = bytes_of_datum(hash);
   }
-  Arguments arguments;
+  Parameters parameters;
   for (const ArrayBuilder *column : {&ids, &actions, &targets, &metadata, &previous, &hashes}) {
-    arguments.put(column->type(), column->array());
+    parameters.put(column->type(), column->array());
   }
-  arguments.text(row.actor);
-  from.no_ip ? arguments.null(INETOID) : arguments.put(INETOID, from.ip);
-  arguments.time(row.created_at);
-  arguments.text(row.by_user);
-  arguments.run(audit_statement(schema,
-                                "INSERT INTO %s.operator_audit (id, actor, action, target_id, metadata, "
-                                "source_ip, created_at, by_user, previous_hash, hash) "
-                                "SELECT id, $7, action, target, metadata, $8, $9, $10, previous, hash "
-                                "FROM unnest($1, $2, $3, $4, $5, $6) AS u (id, action, target, metadata, previous, "
-                                "hash)"),
-                SPI_OK_INSERT);
+  parameters.text(row.actor);
+  from.no_ip ? parameters.null(INETOID) : parameters.put(INETOID, from.ip);
+  parameters.time(row.created_at);
+  parameters.text(row.by_user);
+  parameters.run(own_statement(schema,
+                               "INSERT INTO @.operator_audit (id, actor, action, target_id, metadata, "
+                               "source_ip, created_at, by_user, previous_hash, hash) "
+                               "SELECT id, $7, action, target, metadata, $8, $9, $10, previous, hash "
+                               "FROM unnest($1, $2, $3, $4, $5, $6) AS u (id, action, target, metadata, previous, "
+                               "hash)"),
+                 SPI_OK_INSERT);
 }
 
 void put_problem(ReturnSetInfo *result, std::int64_t id, const char *problem) {
@@ -162,7 +158,7 @@ struct Chain {
 
 void verify_row(ReturnSetInfo *result, Columns &columns, Chain *chain) {
   const AuditRow row = read_row(columns);
-  const Text hash = columns.text();
+  const Text hash = columns.bytes();
   if (row.id <= chain->id) {
     put_problem(result, row.id, "it is there more than once");
   } else if (row.id != chain->id + 1) {
@@ -180,22 +176,21 @@ void verify_row(ReturnSetInfo *result, Columns &columns, Chain *chain) {
 
 // The whole chain, a batch at a time, by the caller's snapshot.
 void verify_chain(ReturnSetInfo *result, Oid schema, Chain *chain) {
-  SPIPlanPtr plan = SPI_prepare(
-      audit_statement(schema, psprintf("SELECT %s FROM %%s.operator_audit ORDER BY id", kAuditColumns)), 0, nullptr);
-  if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+  SPIPlanPtr plan = prepare_statement(
+      own_statement(schema, psprintf("SELECT %s FROM @.operator_audit ORDER BY id", kAuditColumns)), 0, nullptr, 0);
   Portal cursor = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
   RowContext context;
-  for (SPI_cursor_fetch(cursor, true, kVerifiedAtOnce); SPI_processed > 0;
-       SPI_cursor_fetch(cursor, true, kVerifiedAtOnce)) {
-    SPITupleTable *batch = SPI_tuptable;
-    const uint64 rows = SPI_processed;
-    for (uint64 i = 0; i < rows; ++i) {
+  for (;;) {
+    SPI_cursor_fetch(cursor, true, kVerifiedAtOnce);
+    const Rows batch = Rows::latest();
+    if (batch.count() == 0) break;
+    for (std::uint64_t i = 0; i < batch.count(); ++i) {
       context.enter();
       Columns columns(i, batch);
       verify_row(result, columns, chain);
       context.leave();
     }
-    SPI_freetuptable(batch);
+    batch.free();
   }
   SPI_cursor_close(cursor);
 }
@@ -207,11 +202,11 @@ void verify_head(ReturnSetInfo *result, Oid schema, const Chain &chain, std::int
                 psprintf("rows after " INT64_FORMAT " are missing, up to the head that was kept", chain.id));
     return;
   }
-  Arguments arguments;
-  arguments.bigint(id);
+  Parameters parameters;
+  parameters.bigint(id);
   const bool found =
-      arguments.read(audit_statement(schema, "SELECT hash::bytea FROM %s.operator_audit WHERE id = $1")) > 0;
-  if (!found || Columns(0).text() != hash) put_problem(result, id, "its hash is not that of the head that was kept");
+      parameters.read(own_statement(schema, "SELECT hash::bytea FROM @.operator_audit WHERE id = $1")) > 0;
+  if (!found || Columns(0).bytes() != hash) put_problem(result, id, "its hash is not that of the head that was kept");
 }
 
 }  // namespace
@@ -287,20 +282,19 @@ ANOMALY_INSIGHTS_FUNCTION(ai_audit_list) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const Oid schema = extension_schema(fcinfo);
   const int most = int_argument(fcinfo, 3, "max_rows", 1, kMostListed);
-  Arguments arguments;
-  arguments.text(text_or_null(fcinfo, 0));
-  arguments.text(text_or_null(fcinfo, 1));
-  PG_ARGISNULL(2) ? arguments.null(TIMESTAMPTZOID) : arguments.put(TIMESTAMPTZOID, PG_GETARG_DATUM(2));
-  arguments.integer(most);
+  Parameters parameters;
+  parameters.text(text_or_null(fcinfo, 0));
+  parameters.text(text_or_null(fcinfo, 1));
+  PG_ARGISNULL(2) ? parameters.null(TIMESTAMPTZOID) : parameters.put(TIMESTAMPTZOID, PG_GETARG_DATUM(2));
+  parameters.integer(most);
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  const std::uint64_t rows =
-      arguments.read(audit_statement(schema,
-                                     "SELECT id, actor, action, target_id, metadata, source_ip, created_at, by_user, "
-                                     "previous_hash, hash FROM %s.operator_audit WHERE ($1 IS NULL OR actor = $1) AND "
-                                     "($2 IS NULL OR action = $2) AND ($3 IS NULL OR created_at >= $3) "
-                                     "ORDER BY created_at DESC, id DESC LIMIT $4"));
-  for (std::uint64_t i = 0; i < rows; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+  parameters.read(own_statement(schema,
+                                "SELECT id, actor, action, target_id, metadata, source_ip, created_at, by_user, "
+                                "previous_hash, hash FROM @.operator_audit WHERE ($1 IS NULL OR actor = $1) AND "
+                                "($2 IS NULL OR action = $2) AND ($3 IS NULL OR created_at >= $3) "
+                                "ORDER BY created_at DESC, id DESC LIMIT $4"));
+  Rows::latest().hand_on(result);
   SPI_finish();
   return static_cast<Datum>(0);
 }

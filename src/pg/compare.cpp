@@ -1,6 +1,7 @@
 // Now against the period before.
 #include "../core/compare.hpp"
 
+#include "catalog.hpp"
 #include "row.hpp"
 #include "window.hpp"
 

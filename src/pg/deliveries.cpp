@@ -1,7 +1,9 @@
 // The deliveries themselves, a page at a time.
 #include "arguments.hpp"
+#include "catalog.hpp"
 #include "delivery_filter.hpp"
 #include "guard.hpp"
+#include "rows.hpp"
 #include "scan.hpp"
 #include "window.hpp"
 
@@ -89,13 +91,14 @@ char *page_query(const ScanRequest &request) {
   return query.data;
 }
 
-// The rows, in SPI_tuptable.
-void fetch_page(const ScanRequest &request, const Cursor &cursor, int max_rows) {
+// The rows are the latest. Gives their number.
+std::uint64_t fetch_page(const ScanRequest &request, const Cursor &cursor, int max_rows) {
   run_query(request, page_query,
             {5,
              {TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID},
              {TimestampTzGetDatum(request.after), TimestampTzGetDatum(request.until), TimestampTzGetDatum(cursor.time),
               CStringGetTextDatum(cursor.id), Int64GetDatum(max_rows)}});
+  return Rows::latest().count();
 }
 
 // A page is mostly full of the last minutes. So they are asked for first, then eight times as much, until it is full or
@@ -105,11 +108,12 @@ void fetch_page(const ScanRequest &request, const Cursor &cursor, int max_rows) 
 void search(ScanRequest request, const Cursor &cursor, int max_rows) {
   const Timestamp after = request.after;
   Duration width = kFirstWidth;
+  std::uint64_t rows = 0;
   do {
     request.after = width <= kLongestWidth ? Max(after, request.until - width) : after;
-    fetch_page(request, cursor, max_rows);
+    rows = fetch_page(request, cursor, max_rows);
     width *= kGrowth;
-  } while (SPI_processed < static_cast<uint64>(max_rows) && request.after > after);
+  } while (rows < static_cast<std::uint64_t>(max_rows) && request.after > after);
 }
 
 }  // namespace
@@ -137,7 +141,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_delivery_search) {
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
   search(request, cursor, max_rows);
-  for (uint64 i = 0; i < SPI_processed; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+  Rows::latest().hand_on(result);
   SPI_finish();
   return static_cast<Datum>(0);
 }

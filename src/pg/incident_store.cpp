@@ -1,10 +1,10 @@
 #include "incident_store.hpp"
 
 #include "actor.hpp"
+#include "catalog.hpp"
 #include "compute.hpp"
 #include "notify.hpp"
 #include "own_lock.hpp"
-#include "source.hpp"
 #include "statement.hpp"
 
 extern "C" {
@@ -20,25 +20,6 @@ extern "C" {
 namespace insights::pg {
 
 namespace {
-
-char *prefixed(Oid schema, const char *format) {
-  const char *prefix = quote_identifier(get_namespace_name(schema));
-  StringInfoData statement;
-  initStringInfo(&statement);
-  for (const char *at = format; *at != '\0'; ++at) {
-    *at == '@' ? appendStringInfoString(&statement, prefix) : appendStringInfoChar(&statement, *at);
-  }
-  return statement.data;
-}
-
-Oid incidents_table(Oid schema) {
-  const Oid table = get_relname_relid("anomalies", schema);
-  if (!OidIsValid(table)) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table anomalies of anomaly_insights is missing"),
-                    errhint("Create the extension again.")));
-  }
-  return table;
-}
 
 template <typename Enum>
 Enum by_name(Text name, std::initializer_list<Enum> values, Enum otherwise) {
@@ -125,7 +106,7 @@ StoredIncident read_incident(Columns &columns) {
   incident.usual_count = columns.number();
   incident.usual_failure_ratio = columns.number();
   incident.reopen_count = columns.integer();
-  read_reopens(columns.not_null(), &incident);
+  read_reopens(columns.typed(TIMESTAMPTZARRAYOID), &incident);
   incident.flapping = columns.boolean();
   incident.suppression = suppression_by_name(columns.text());
   incident.muted = columns.boolean();
@@ -200,106 +181,108 @@ Datum reopens_array(const Incident &incident) {
 }
 
 // $1 to $27, of both statements below.
-void put_incident(Arguments &arguments, const Incident &incident, Text message, const Remark &remark) {
-  arguments.text(incident.critical() ? "critical" : "warning");
-  arguments.boolean((incident.kinds & kSpikeKind) != 0);
-  arguments.boolean((incident.kinds & kFailureKind) != 0);
-  arguments.boolean((incident.kinds & kSilenceKind) != 0);
-  arguments.count(incident.recent_count);
-  arguments.count(incident.baseline_count);
-  arguments.count(incident.recent_failures);
-  arguments.count(incident.baseline_failures);
-  arguments.time(incident.resolved_at);
-  arguments.text(name_of(incident.status));
-  arguments.time(incident.last_seen_at);
-  arguments.time(incident.acknowledged_at);
-  arguments.time(incident.ack_until);
-  arguments.text(name_of(incident.resolve_reason));
-  arguments.integer(incident.reopen_count);
-  arguments.count(incident.peak_failures);
-  arguments.number(incident.peak_multiplier);
-  arguments.boolean(incident.flapping);
-  arguments.text(message);
-  arguments.boolean(incident.muted);
-  arguments.time(incident.calm_since);
-  arguments.time(incident.level_since);
-  arguments.time(incident.evaluated_at);
-  arguments.number(incident.usual_count);
-  arguments.number(incident.usual_failure_ratio);
-  arguments.text(name_of(incident.suppression));
-  arguments.put(get_array_type(TIMESTAMPTZOID), reopens_array(incident));
+void put_incident(Parameters &parameters, const Incident &incident, Text message, const Remark &remark) {
+  parameters.text(incident.critical() ? "critical" : "warning");
+  parameters.boolean((incident.kinds & kSpikeKind) != 0);
+  parameters.boolean((incident.kinds & kFailureKind) != 0);
+  parameters.boolean((incident.kinds & kSilenceKind) != 0);
+  parameters.count(incident.recent_count);
+  parameters.count(incident.baseline_count);
+  parameters.count(incident.recent_failures);
+  parameters.count(incident.baseline_failures);
+  parameters.time(incident.resolved_at);
+  parameters.text(name_of(incident.status));
+  parameters.time(incident.last_seen_at);
+  parameters.time(incident.acknowledged_at);
+  parameters.time(incident.ack_until);
+  parameters.text(name_of(incident.resolve_reason));
+  parameters.integer(incident.reopen_count);
+  parameters.count(incident.peak_failures);
+  parameters.number(incident.peak_multiplier);
+  parameters.boolean(incident.flapping);
+  parameters.text(message);
+  parameters.boolean(incident.muted);
+  parameters.time(incident.calm_since);
+  parameters.time(incident.level_since);
+  parameters.time(incident.evaluated_at);
+  parameters.number(incident.usual_count);
+  parameters.number(incident.usual_failure_ratio);
+  parameters.text(name_of(incident.suppression));
+  parameters.put(TIMESTAMPTZARRAYOID, reopens_array(incident));
   // $28 to $30
-  remark.by_hand ? arguments.text(acting_user()) : arguments.null(TEXTOID);
-  arguments.text(remark.note);
-  remark.false_positive ? arguments.boolean(*remark.false_positive) : arguments.null(BOOLOID);
+  remark.by_hand ? parameters.text(acting_user()) : parameters.null(TEXTOID);
+  parameters.text(remark.note);
+  remark.false_positive ? parameters.boolean(*remark.false_positive) : parameters.null(BOOLOID);
 }
 
 void insert_incident(Oid schema, Text source, const IncidentKey &key, Incident *incident, Text message) {
-  Arguments arguments;
-  put_incident(arguments, *incident, message, Remark());
-  arguments.text(source);
-  arguments.text(key.fleet ? "fleet" : "endpoint");
-  arguments.text(key.tenant);
-  arguments.text(key.endpoint);
-  arguments.time(incident->detected_at);
-  arguments.run(
-      prefixed(schema,
-               "INSERT INTO @.anomalies (severity, spike_detected, failure_cluster_detected, "
-               "silence_detected, recent_count, baseline_count, recent_failures, baseline_failures, "
-               "resolved_at, status, last_seen_at, acknowledged_at, ack_until, resolve_reason, reopen_count, "
-               "peak_failures, peak_multiplier, flapping, message, muted, calm_since, level_since, evaluated_at, "
-               "usual_count, usual_failure_ratio, suppression, reopened_at, acknowledged_by, note, "
-               "false_positive, source, scope, tenant_id, endpoint, detected_at) "
-               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-               "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35) "
-               "RETURNING id"),
+  Parameters parameters;
+  put_incident(parameters, *incident, message, Remark());
+  parameters.text(source);
+  parameters.text(key.fleet ? "fleet" : "endpoint");
+  parameters.text(key.tenant);
+  parameters.text(key.endpoint);
+  parameters.time(incident->detected_at);
+  parameters.run(
+      own_statement(schema,
+                    "INSERT INTO @.anomalies (severity, spike_detected, failure_cluster_detected, "
+                    "silence_detected, recent_count, baseline_count, recent_failures, baseline_failures, "
+                    "resolved_at, status, last_seen_at, acknowledged_at, ack_until, resolve_reason, reopen_count, "
+                    "peak_failures, peak_multiplier, flapping, message, muted, calm_since, level_since, evaluated_at, "
+                    "usual_count, usual_failure_ratio, suppression, reopened_at, acknowledged_by, note, "
+                    "false_positive, source, scope, tenant_id, endpoint, detected_at) "
+                    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
+                    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35) "
+                    "RETURNING id"),
       SPI_OK_INSERT_RETURNING);
   incident->id = Columns(0).bigint();
 }
 
 void update_incident(Oid schema, const Incident &incident, Text message, const Remark &remark) {
-  Arguments arguments;
-  put_incident(arguments, incident, message, remark);
-  arguments.bigint(incident.id);
-  const std::uint64_t rows = arguments.run(
-      prefixed(schema,
-               "UPDATE @.anomalies SET severity = $1, spike_detected = $2, failure_cluster_detected = $3, "
-               "silence_detected = $4, recent_count = $5, baseline_count = $6, recent_failures = $7, "
-               "baseline_failures = $8, resolved_at = $9, status = $10, last_seen_at = $11, acknowledged_at = $12, "
-               "ack_until = $13, resolve_reason = $14, reopen_count = $15, peak_failures = $16, "
-               "peak_multiplier = $17, flapping = $18, message = coalesce($19, message), muted = $20, "
-               "calm_since = $21, level_since = $22, evaluated_at = $23, usual_count = $24, usual_failure_ratio = $25, "
-               "suppression = $26, reopened_at = $27, "
-               "acknowledged_by = CASE WHEN $12 IS NULL THEN NULL "
-               "WHEN $12 IS DISTINCT FROM acknowledged_at THEN $28 ELSE acknowledged_by END, "
-               "resolved_by = CASE WHEN $9 IS NULL THEN NULL WHEN resolved_at IS NULL THEN $28 ELSE resolved_by END, "
-               "note = coalesce($29, note), "
-               "false_positive = CASE WHEN $9 IS NULL THEN NULL ELSE coalesce($30, false_positive) END "
-               "WHERE id = $31"),
+  Parameters parameters;
+  put_incident(parameters, incident, message, remark);
+  parameters.bigint(incident.id);
+  const std::uint64_t rows = parameters.run(
+      own_statement(
+          schema,
+          "UPDATE @.anomalies SET severity = $1, spike_detected = $2, failure_cluster_detected = $3, "
+          "silence_detected = $4, recent_count = $5, baseline_count = $6, recent_failures = $7, "
+          "baseline_failures = $8, resolved_at = $9, status = $10, last_seen_at = $11, acknowledged_at = $12, "
+          "ack_until = $13, resolve_reason = $14, reopen_count = $15, peak_failures = $16, "
+          "peak_multiplier = $17, flapping = $18, message = coalesce($19, message), muted = $20, "
+          "calm_since = $21, level_since = $22, evaluated_at = $23, usual_count = $24, usual_failure_ratio = $25, "
+          "suppression = $26, reopened_at = $27, "
+          "acknowledged_by = CASE WHEN $12 IS NULL THEN NULL "
+          "WHEN $12 IS DISTINCT FROM acknowledged_at THEN $28 ELSE acknowledged_by END, "
+          "resolved_by = CASE WHEN $9 IS NULL THEN NULL WHEN resolved_at IS NULL THEN $28 ELSE resolved_by END, "
+          "note = coalesce($29, note), "
+          "false_positive = CASE WHEN $9 IS NULL THEN NULL ELSE coalesce($30, false_positive) END "
+          "WHERE id = $31"),
       SPI_OK_UPDATE);
   if (rows != 1) elog(ERROR, "incident " INT64_FORMAT " is gone", incident.id);
 }
 
 void record_event(Oid schema, std::int64_t incident, Event event, Timestamp at, bool muted, const Remark &remark) {
   const bool notifies = !muted && event != Event::kMuted && notifications_are_on();
-  Arguments arguments;
-  arguments.bigint(incident);
-  arguments.text(name_of(event));
-  arguments.time(at);
-  arguments.text(remark.note);
-  arguments.boolean(notifies);
-  arguments.text(session_user_name());
-  arguments.text(actor_or_null());
-  arguments.run(prefixed(schema,
-                         "INSERT INTO @.anomaly_events (anomaly_id, event, at, severity, status, source, tenant_id, "
-                         "endpoint, scope, recent_count, baseline_count, recent_failures, baseline_failures, "
-                         "peak_failures, peak_multiplier, message, resolve_reason, false_positive, note, notified, "
-                         "by_user, actor) "
-                         "SELECT id, $2, $3, severity, status, source, tenant_id, endpoint, scope, recent_count, "
-                         "baseline_count, recent_failures, baseline_failures, peak_failures, peak_multiplier, message, "
-                         "resolve_reason, false_positive, $4, $5, $6, $7 FROM @.anomalies WHERE id = $1 "
-                         "RETURNING seq, severity, tenant_id, endpoint, message"),
-                SPI_OK_INSERT_RETURNING);
+  Parameters parameters;
+  parameters.bigint(incident);
+  parameters.text(name_of(event));
+  parameters.time(at);
+  parameters.text(remark.note);
+  parameters.boolean(notifies);
+  parameters.text(session_user_name());
+  parameters.text(actor_or_null());
+  parameters.run(
+      own_statement(schema,
+                    "INSERT INTO @.anomaly_events (anomaly_id, event, at, severity, status, source, tenant_id, "
+                    "endpoint, scope, recent_count, baseline_count, recent_failures, baseline_failures, "
+                    "peak_failures, peak_multiplier, message, resolve_reason, false_positive, note, notified, "
+                    "by_user, actor) "
+                    "SELECT id, $2, $3, severity, status, source, tenant_id, endpoint, scope, recent_count, "
+                    "baseline_count, recent_failures, baseline_failures, peak_failures, peak_multiplier, message, "
+                    "resolve_reason, false_positive, $4, $5, $6, $7 FROM @.anomalies WHERE id = $1 "
+                    "RETURNING seq, severity, tenant_id, endpoint, message"),
+      SPI_OK_INSERT_RETURNING);
   if (!notifies) return;
   Columns columns(0);
   EventNotice notice;
@@ -314,28 +297,28 @@ void record_event(Oid schema, std::int64_t incident, Event event, Timestamp at, 
   notify(notice);
 }
 
-void put_key(Arguments &arguments, Text source, const IncidentKey &key) {
-  arguments.text(source);
-  arguments.text(key.fleet ? "fleet" : "endpoint");
-  arguments.text(key.tenant);
-  arguments.text(key.endpoint);
+void put_key(Parameters &parameters, Text source, const IncidentKey &key) {
+  parameters.text(source);
+  parameters.text(key.fleet ? "fleet" : "endpoint");
+  parameters.text(key.tenant);
+  parameters.text(key.endpoint);
 }
 
 void store_candidate(Oid schema, Text source, const IncidentKey &key, const Candidate &candidate) {
-  Arguments removed;
+  Parameters removed;
   put_key(removed, source, key);
-  removed.run(prefixed(schema,
-                       "DELETE FROM @.anomaly_candidates WHERE source = $1 AND scope = $2 AND "
-                       "tenant_id IS NOT DISTINCT FROM $3 AND endpoint IS NOT DISTINCT FROM $4"),
+  removed.run(own_statement(schema,
+                            "DELETE FROM @.anomaly_candidates WHERE source = $1 AND scope = $2 AND "
+                            "tenant_id IS NOT DISTINCT FROM $3 AND endpoint IS NOT DISTINCT FROM $4"),
               SPI_OK_DELETE);
   if (candidate.empty()) return;
-  Arguments added;
+  Parameters added;
   put_key(added, source, key);
   added.time(candidate.failure_since);
   added.time(candidate.silence_since);
-  added.run(prefixed(schema,
-                     "INSERT INTO @.anomaly_candidates (source, scope, tenant_id, endpoint, failure_since, "
-                     "silence_since) VALUES ($1, $2, $3, $4, $5, $6)"),
+  added.run(own_statement(schema,
+                          "INSERT INTO @.anomaly_candidates (source, scope, tenant_id, endpoint, failure_since, "
+                          "silence_since) VALUES ($1, $2, $3, $4, $5, $6)"),
             SPI_OK_INSERT);
 }
 
@@ -354,28 +337,29 @@ void require_fresh_snapshots(const char *what) {
 bool try_lock_source(Oid schema, const char *source) {
   const uint32 hash =
       ::hash_bytes(reinterpret_cast<const unsigned char *>(source), static_cast<int>(std::strlen(source)));
-  return try_own_lock(sources_table(schema), hash);
+  return try_own_lock(own_table(schema, "delivery_sources"), hash);
 }
 
-void lock_incidents(Oid schema) { take_own_lock(incidents_table(schema), 0); }
+void lock_incidents(Oid schema) { take_own_lock(own_table(schema, "anomalies"), 0); }
 
 StoredKeys load_keys(Oid schema, const char *source, Timestamp as_of, const LifecyclePolicy &policy) {
-  Arguments arguments;
-  arguments.text(source);
-  arguments.time(as_of - policy.reopen_grace);
-  const std::uint64_t incidents = arguments.run(
-      prefixed(schema, psprintf("SELECT %s FROM @.anomalies WHERE source = $1 AND (status <> 'resolved' OR "
-                                "suppression IS NOT NULL) UNION ALL SELECT %s FROM @.anomalies WHERE source = $1 AND "
-                                "status = 'resolved' AND suppression IS NULL AND resolved_at >= $2",
-                                kIncidentColumns, kIncidentColumns)),
+  Parameters parameters;
+  parameters.text(source);
+  parameters.time(as_of - policy.reopen_grace);
+  const std::uint64_t incidents = parameters.run(
+      own_statement(schema,
+                    psprintf("SELECT %s FROM @.anomalies WHERE source = $1 AND (status <> 'resolved' OR "
+                             "suppression IS NOT NULL) UNION ALL SELECT %s FROM @.anomalies WHERE source = $1 AND "
+                             "status = 'resolved' AND suppression IS NULL AND resolved_at >= $2",
+                             kIncidentColumns, kIncidentColumns)),
       SPI_OK_SELECT);
-  const SPITupleTable *incident_rows = SPI_tuptable;
-  Arguments of_source;
+  const Rows incident_rows = Rows::latest();
+  Parameters of_source;
   of_source.text(source);
   const std::uint64_t candidates =
-      of_source.run(prefixed(schema,
-                             "SELECT scope, tenant_id, endpoint, failure_since, silence_since "
-                             "FROM @.anomaly_candidates WHERE source = $1"),
+      of_source.run(own_statement(schema,
+                                  "SELECT scope, tenant_id, endpoint, failure_since, silence_since "
+                                  "FROM @.anomaly_candidates WHERE source = $1"),
                     SPI_OK_SELECT);
   StoredKeys stored = {};
   stored.keys =
@@ -397,35 +381,36 @@ StoredKeys load_keys(Oid schema, const char *source, Timestamp as_of, const Life
 }
 
 bool load_incident(Oid schema, std::int64_t id, StoredIncident *stored) {
-  Arguments arguments;
-  arguments.bigint(id);
-  const char *statement = prefixed(schema, psprintf("SELECT %s FROM @.anomalies WHERE id = $1", kIncidentColumns));
-  if (arguments.run(statement, SPI_OK_SELECT) == 0) return false;
+  Parameters parameters;
+  parameters.bigint(id);
+  const char *statement = own_statement(schema, psprintf("SELECT %s FROM @.anomalies WHERE id = $1", kIncidentColumns));
+  if (parameters.run(statement, SPI_OK_SELECT) == 0) return false;
   Columns columns(0);
   *stored = read_incident(columns);
   return true;
 }
 
 LeftIncidents load_left_incidents(Oid schema, Timestamp as_of, const LifecyclePolicy &policy) {
-  Arguments arguments;
-  arguments.time(as_of - policy.expire_after);
+  Parameters parameters;
+  parameters.time(as_of - policy.expire_after);
   return read_left(
-      arguments.run(
-          prefixed(schema, psprintf("SELECT * FROM (SELECT %s, NOT EXISTS (SELECT FROM @.delivery_sources s WHERE "
-                                    "s.name = a.source) AS orphaned FROM @.anomalies a WHERE status <> 'resolved') i "
-                                    "WHERE orphaned OR evaluated_at < $1 ORDER BY id",
-                                    kIncidentColumns)),
+      parameters.run(
+          own_statement(schema,
+                        psprintf("SELECT * FROM (SELECT %s, NOT EXISTS (SELECT FROM @.delivery_sources s WHERE "
+                                 "s.name = a.source) AS orphaned FROM @.anomalies a WHERE status <> 'resolved') i "
+                                 "WHERE orphaned OR evaluated_at < $1 ORDER BY id",
+                                 kIncidentColumns)),
           SPI_OK_SELECT),
       true);
 }
 
 LeftIncidents load_incidents_of(Oid schema, const char *source) {
-  Arguments arguments;
-  arguments.text(source);
-  return read_left(arguments.run(prefixed(schema, psprintf("SELECT %s FROM @.anomalies WHERE source = $1 AND "
-                                                           "status <> 'resolved' ORDER BY id",
-                                                           kIncidentColumns)),
-                                 SPI_OK_SELECT),
+  Parameters parameters;
+  parameters.text(source);
+  return read_left(parameters.run(own_statement(schema, psprintf("SELECT %s FROM @.anomalies WHERE source = $1 AND "
+                                                                 "status <> 'resolved' ORDER BY id",
+                                                                 kIncidentColumns)),
+                                  SPI_OK_SELECT),
                    false);
 }
 
@@ -458,15 +443,15 @@ void store_step(Oid schema, Text source, Step *step, Timestamp at, const Lifecyc
 }
 
 std::pmr::vector<Mute> *load_mutes(Oid schema, Text source, Timestamp at) {
-  Arguments arguments;
-  arguments.time(at);
-  arguments.text(source);
+  Parameters parameters;
+  parameters.time(at);
+  parameters.text(source);
   const std::uint64_t rows =
-      arguments.run(prefixed(schema,
-                             "SELECT m.tenant_id, m.endpoint, m.severity_cap FROM @.anomaly_mutes m "
-                             "WHERE m.starts_at <= $1 AND (m.ends_at IS NULL OR m.ends_at > $1) "
-                             "AND (m.source IS NULL OR m.source = $2) AND @.anomaly_mute_applies(m, $1)"),
-                    SPI_OK_SELECT);
+      parameters.run(own_statement(schema,
+                                   "SELECT m.tenant_id, m.endpoint, m.severity_cap FROM @.anomaly_mutes m "
+                                   "WHERE m.starts_at <= $1 AND (m.ends_at IS NULL OR m.ends_at > $1) "
+                                   "AND (m.source IS NULL OR m.source = $2) AND @.anomaly_mute_applies(m, $1)"),
+                     SPI_OK_SELECT);
   auto *mutes = compute_in_context([](ContextMemory *memory, Poll &) { return std::pmr::vector<Mute>(memory); });
   for (std::uint64_t i = 0; i < rows; ++i) {
     Columns columns(i);

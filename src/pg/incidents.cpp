@@ -1,6 +1,7 @@
 // The scan, and the operator's hand on incidents.
 #include "actor.hpp"
 #include "arguments.hpp"
+#include "catalog.hpp"
 #include "digest.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
@@ -98,20 +99,19 @@ Datum by_hand(FunctionCallInfo fcinfo, const char *what, Timestamp at, Remark re
   } else if (adds_to_what_is_known(&remark)) {
     store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, at, remark);
   }
-  Arguments arguments;
-  arguments.bigint(id);
-  arguments.run(psprintf("SELECT a FROM %s.anomalies a WHERE id = $1", quote_identifier(get_namespace_name(schema))),
-                SPI_OK_SELECT);
-  const Datum row = SPI_datumTransfer(Columns(0).not_null(), false, -1);
+  Parameters parameters;
+  parameters.bigint(id);
+  parameters.run(own_statement(schema, "SELECT a FROM @.anomalies a WHERE id = $1"), SPI_OK_SELECT);
+  const Datum row = SPI_datumTransfer(Columns(0).typed(own_type(schema, "anomalies")), false, -1);
   SPI_finish();
   return row;
 }
 
 int prune(const char *statement, Timestamp before, int most) {
-  Arguments arguments;
-  arguments.time(before);
-  arguments.integer(most);
-  return static_cast<int>(arguments.run(statement, SPI_OK_DELETE));
+  Parameters parameters;
+  parameters.time(before);
+  parameters.integer(most);
+  return static_cast<int>(parameters.run(statement, SPI_OK_DELETE));
 }
 
 }  // namespace
@@ -120,32 +120,32 @@ Pruned prune_incidents(Oid schema, Timestamp as_of, int most) {
   Pruned pruned = {};
   if (retention_days == 0) return pruned;
   const Timestamp before = as_of - retention_days * USECS_PER_DAY;
-  const char *name = quote_identifier(get_namespace_name(schema));
   SPI_connect();
-  Arguments oldest;
+  Parameters oldest;
   oldest.time(before);
-  if (oldest.run(psprintf("SELECT FROM %s.anomalies WHERE status = 'resolved' AND resolved_at < $1 LIMIT 1", name),
-                 SPI_OK_SELECT) > 0) {
+  if (oldest.run(
+          own_statement(schema, "SELECT FROM @.anomalies WHERE status = 'resolved' AND resolved_at < $1 LIMIT 1"),
+          SPI_OK_SELECT) > 0) {
     lock_incidents(schema);  // a tick may be about to go on with one of them
   }
-  pruned.incidents = prune(psprintf("DELETE FROM %s.anomalies WHERE id IN (SELECT id FROM %s.anomalies WHERE "
-                                    "status = 'resolved' AND resolved_at < $1 ORDER BY resolved_at LIMIT $2)",
-                                    name, name),
+  pruned.incidents = prune(own_statement(schema,
+                                         "DELETE FROM @.anomalies WHERE id IN (SELECT id FROM @.anomalies WHERE "
+                                         "status = 'resolved' AND resolved_at < $1 ORDER BY resolved_at LIMIT $2)"),
                            before, most);
   // Events come in the order of their time, or nearly so.
-  pruned.events = prune(psprintf("DELETE FROM %s.anomaly_events WHERE seq IN (SELECT seq FROM %s.anomaly_events "
-                                 "ORDER BY seq LIMIT $2) AND at < $1",
-                                 name, name),
+  pruned.events = prune(own_statement(schema,
+                                      "DELETE FROM @.anomaly_events WHERE seq IN (SELECT seq FROM @.anomaly_events "
+                                      "ORDER BY seq LIMIT $2) AND at < $1"),
                         before, most);
-  pruned.mutes = prune(psprintf("DELETE FROM %s.anomaly_mutes WHERE id IN (SELECT id FROM %s.anomaly_mutes WHERE "
-                                "ends_at < $1 LIMIT $2)",
-                                name, name),
+  pruned.mutes = prune(own_statement(schema,
+                                     "DELETE FROM @.anomaly_mutes WHERE id IN (SELECT id FROM @.anomaly_mutes WHERE "
+                                     "ends_at < $1 LIMIT $2)"),
                        before, most);
   // A key that is as old as that is not sent again.
   pruned.replays =
-      prune(psprintf("DELETE FROM %s.operator_replays WHERE (by_user, idempotency_key) IN (SELECT by_user, "
-                     "idempotency_key FROM %s.operator_replays WHERE requested_at < $1 LIMIT $2)",
-                     name, name),
+      prune(own_statement(schema,
+                          "DELETE FROM @.operator_replays WHERE (by_user, idempotency_key) IN (SELECT by_user, "
+                          "idempotency_key FROM @.operator_replays WHERE requested_at < $1 LIMIT $2)"),
             before, most);
   SPI_finish();
   return pruned;

@@ -2,6 +2,7 @@
 #include "../core/figures.hpp"
 
 #include "../core/insights_json.hpp"
+#include "catalog.hpp"
 #include "json.hpp"
 #include "replay_figures.hpp"
 #include "row.hpp"

@@ -1,6 +1,7 @@
 // anomaly_mute and anomaly_unmute.
 #include "actor.hpp"
 #include "arguments.hpp"
+#include "catalog.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
 #include "local_time.hpp"
@@ -78,8 +79,8 @@ std::optional<Timestamp> end_argument(FunctionCallInfo fcinfo, Timestamp start) 
   return end;
 }
 
-void put_argument(Arguments &arguments, FunctionCallInfo fcinfo, int number, Oid type) {
-  PG_ARGISNULL(number) ? arguments.null(type) : arguments.put(type, PG_GETARG_DATUM(number));
+void put_argument(Parameters &parameters, FunctionCallInfo fcinfo, int number, Oid type) {
+  PG_ARGISNULL(number) ? parameters.null(type) : parameters.put(type, PG_GETARG_DATUM(number));
 }
 
 }  // namespace
@@ -98,25 +99,26 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_mute) {
   check_severity_cap(text_or_null(fcinfo, kSeverityCap));
   check_week(fcinfo);
   if (const char *source = text_or_null(fcinfo, kSource)) find_source(schema, source);
-  Arguments arguments;
+  Parameters parameters;
   for (const int number : {kSource, kTenant, kEndpoint, kSeverityCap}) {
-    put_argument(arguments, fcinfo, number, TEXTOID);
+    put_argument(parameters, fcinfo, number, TEXTOID);
   }
-  arguments.time(start);
-  arguments.time(end);
-  put_argument(arguments, fcinfo, kDays, INT4ARRAYOID);
-  put_argument(arguments, fcinfo, kFromTime, TIMEOID);
-  put_argument(arguments, fcinfo, kToTime, TIMEOID);
-  put_argument(arguments, fcinfo, kTimeZone, TEXTOID);
-  put_argument(arguments, fcinfo, kReason, TEXTOID);
-  arguments.text(session_user_name());
-  arguments.text(actor_or_null());
+  parameters.time(start);
+  parameters.time(end);
+  put_argument(parameters, fcinfo, kDays, INT4ARRAYOID);
+  put_argument(parameters, fcinfo, kFromTime, TIMEOID);
+  put_argument(parameters, fcinfo, kToTime, TIMEOID);
+  put_argument(parameters, fcinfo, kTimeZone, TEXTOID);
+  put_argument(parameters, fcinfo, kReason, TEXTOID);
+  parameters.text(session_user_name());
+  parameters.text(actor_or_null());
   SPI_connect();
-  arguments.run(psprintf("INSERT INTO %s.anomaly_mutes (source, tenant_id, endpoint, severity_cap, starts_at, ends_at, "
-                         "days, from_time, to_time, time_zone, reason, created_by, actor) "
-                         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
-                         quote_identifier(get_namespace_name(schema))),
-                SPI_OK_INSERT_RETURNING);
+  parameters.run(
+      own_statement(schema,
+                    "INSERT INTO @.anomaly_mutes (source, tenant_id, endpoint, severity_cap, starts_at, ends_at, "
+                    "days, from_time, to_time, time_zone, reason, created_by, actor) "
+                    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id"),
+      SPI_OK_INSERT_RETURNING);
   const std::int64_t id = Columns(0).bigint();
   SPI_finish();
   PG_RETURN_INT64(id);
@@ -126,19 +128,19 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_mute) {
 ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_unmute) {
   if (PG_ARGISNULL(0)) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("id must not be NULL")));
   const std::int64_t id = PG_GETARG_INT64(0);
-  const char *schema = quote_identifier(get_namespace_name(extension_schema(fcinfo)));
-  Arguments arguments;
-  arguments.bigint(id);
-  arguments.time(timestamp_argument(fcinfo, 1, "at"));
+  const Oid schema = extension_schema(fcinfo);
+  Parameters parameters;
+  parameters.bigint(id);
+  parameters.time(timestamp_argument(fcinfo, 1, "at"));
   SPI_connect();
   const std::uint64_t rows =
-      arguments.run(psprintf("UPDATE %s.anomaly_mutes SET ends_at = CASE WHEN ends_at <= $2 THEN ends_at "
-                             "ELSE greatest(starts_at, $2) END WHERE id = $1",
-                             schema),
-                    SPI_OK_UPDATE);
+      parameters.run(own_statement(schema,
+                                   "UPDATE @.anomaly_mutes SET ends_at = CASE WHEN ends_at <= $2 THEN ends_at "
+                                   "ELSE greatest(starts_at, $2) END WHERE id = $1"),
+                     SPI_OK_UPDATE);
   if (rows == 0) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no mute " INT64_FORMAT, id),
-                    errhint("See table %s.anomaly_mutes.", schema)));
+                    errhint("See table %s.anomaly_mutes.", schema_name(schema))));
   }
   SPI_finish();
   PG_RETURN_VOID();

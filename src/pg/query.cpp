@@ -1,9 +1,10 @@
 #include "query.hpp"
 
+#include "catalog.hpp"
+#include "statement.hpp"
+
 extern "C" {
-#include "catalog/pg_operator.h"
 #include "utils/plancache.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 }
 
@@ -14,14 +15,6 @@ namespace {
 void append_key(StringInfo query, const char *expression, bool missing_is_unknown) {
   const char *value = expression != nullptr ? psprintf("(%s)::text", expression) : "NULL::text";
   appendStringInfo(query, missing_is_unknown ? ", coalesce(%s, 'unknown')" : ", %s", value);
-}
-
-Oid operator_namespace(Oid operator_oid) {
-  HeapTuple tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator_oid));
-  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for operator %u", operator_oid);
-  const Oid schema = reinterpret_cast<Form_pg_operator>(GETSTRUCT(tuple))->oprnamespace;
-  ReleaseSysCache(tuple);
-  return schema;
 }
 
 // How an expression is compared: by the equality of its type's own operator class, which no search_path chooses.
@@ -37,9 +30,7 @@ KeyComparison compared(const Source &source, const char *what, const char *expre
   // Texts of two collations that are put together have none by which they could be compared.
   const char *by_bytes = type_is_collatable(type) && !OidIsValid(collation) ? " COLLATE pg_catalog.\"C\"" : "";
   // With "type modifier given", since a plain "character" is character(1).
-  return {psprintf("(%s)%s", expression, by_bytes),
-          psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(operator_namespace(equality))),
-                   get_opname(equality)),
+  return {psprintf("(%s)%s", expression, by_bytes), qualified_operator_name(equality),
           format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY | FORMAT_TYPE_TYPEMOD_GIVEN)};
 }
 
@@ -63,8 +54,7 @@ void append_tenant(StringInfo query, const ScanRequest &request) {
 }  // namespace
 
 Oid expression_type(const Source *source, const char *expression, Oid *collation) {
-  SPIPlanPtr plan = SPI_prepare(psprintf("SELECT %s FROM %s", expression, source->relation), 0, nullptr);
-  if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+  SPIPlanPtr plan = prepare_statement(psprintf("SELECT %s FROM %s", expression, source->relation), 0, nullptr, 0);
   const auto *planned = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(plan)));
   const Oid type = getBaseType(TupleDescAttr(planned->resultDesc, 0)->atttypid);
   if (collation != nullptr) *collation = TupleDescAttr(planned->resultDesc, 0)->attcollation;
@@ -75,9 +65,9 @@ Oid expression_type(const Source *source, const char *expression, Oid *collation
 void append_created_at(StringInfo query, const Source &source) {
   const char *created_at = source.field(Field::kCreatedAt);
   if (source.time_zone != nullptr) {
-    appendStringInfo(query, "(%s) AT TIME ZONE %s", created_at, quote_literal_cstr(source.time_zone));
+    appendStringInfo(query, "(%s)::timestamp AT TIME ZONE %s", created_at, quote_literal_cstr(source.time_zone));
   } else {
-    appendStringInfo(query, "(%s)", created_at);
+    appendStringInfo(query, "(%s)::timestamptz", created_at);
   }
 }
 
@@ -174,7 +164,7 @@ void append_label(StringInfo query, const ScanRequest &request) {
     append_as(query, request.labels ? source.field(Field::kTriageLabel) : nullptr, "text");
     return;
   }
-  appendStringInfo(query, ", %s.triage_label(CASE WHEN ", quote_identifier(get_namespace_name(request.schema)));
+  appendStringInfo(query, ", %s.triage_label(CASE WHEN ", schema_name(request.schema));
   append_status_in(query, source, kFailedStatuses);
   appendStringInfoString(query, " THEN 'failed' END");
   append_as(query, source.field(Field::kHttpStatus), "int4");
@@ -246,7 +236,7 @@ void append_counted(StringInfo query, const ScanRequest &request) {
 char *rollup_query(const ScanRequest &request) {
   StringInfoData query;
   initStringInfo(&query);
-  appendStringInfo(&query, "SELECT %s.delivery_rollup_agg($3, ", quote_identifier(get_namespace_name(request.schema)));
+  appendStringInfo(&query, "SELECT %s.delivery_rollup_agg($3, ", schema_name(request.schema));
   append_created_at(&query, *request.source);
   append_counted(&query, request);
   appendStringInfoChar(&query, ')');

@@ -2,6 +2,7 @@
 #include "../core/replay.hpp"
 
 #include "../core/replay_json.hpp"
+#include "catalog.hpp"
 #include "delivery_filter.hpp"
 #include "json.hpp"
 #include "replay_advice.hpp"

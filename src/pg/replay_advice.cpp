@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "array.hpp"
+#include "catalog.hpp"
 #include "detection.hpp"
 #include "role.hpp"
 #include "rollup_type.hpp"
@@ -34,14 +35,14 @@ HeldGroup read_incident(std::uint64_t row) {
 
 // Failure clusters that are not resolved, read with the rights of the owner, since the caller need have none on them.
 const std::pmr::vector<HeldGroup> *find_incidents(Oid schema, const Source *source, Timestamp as_of) {
-  const Identity caller = become(owner_of(sources_table(schema)));
-  Arguments arguments;
-  arguments.text(source->name);
-  arguments.time(as_of);
-  const std::uint64_t rows = arguments.read(
-      psprintf("SELECT scope = 'fleet', tenant_id, endpoint, detected_at FROM %s.anomalies WHERE source = $1 AND "
-               "status <> 'resolved' AND failure_cluster_detected AND detected_at <= $2",
-               quote_identifier(get_namespace_name(schema))));
+  const Identity caller = become(owner_of(own_table(schema, "delivery_sources")));
+  Parameters parameters;
+  parameters.text(source->name);
+  parameters.time(as_of);
+  const std::uint64_t rows = parameters.read(
+      own_statement(schema,
+                    "SELECT scope = 'fleet', tenant_id, endpoint, detected_at FROM @.anomalies WHERE source = $1 AND "
+                    "status <> 'resolved' AND failure_cluster_detected AND detected_at <= $2"));
   become(caller);
   auto *read = static_cast<HeldGroup *>(palloc(sizeof(HeldGroup) * (rows + 1)));
   for (std::uint64_t i = 0; i < rows; ++i) read[i] = read_incident(i);
@@ -155,7 +156,7 @@ const std::pmr::vector<Candidate> *list_candidates(const CandidateRequest &reque
       {text_array(advice.held_back, &HeldGroup::tenant), text_array(advice.held_back, &HeldGroup::endpoint),
        Int64GetDatum(request.max_rows), TimestampTzGetDatum(scan.after), TimestampTzGetDatum(scan.until)}};
   run_query(scan, candidates_query, parameters);
-  const uint64 rows = SPI_processed;
+  const std::uint64_t rows = Rows::latest().count();
   auto *read = static_cast<Candidate *>(palloc_extended(sizeof(Candidate) * (rows + 1), MCXT_ALLOC_HUGE));
   for (uint64 i = 0; i < rows; ++i) {
     CHECK_FOR_INTERRUPTS();

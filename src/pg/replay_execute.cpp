@@ -4,6 +4,7 @@
 #include "arguments.hpp"
 #include "array.hpp"
 #include "audit.hpp"
+#include "catalog.hpp"
 #include "delivery_filter.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
@@ -142,12 +143,10 @@ Delivery read_delivery(std::uint64_t row) {
 
 // What is known of the ids, by the caller's rights. Of those that have the same id, failed ones come first.
 Deliveries find_deliveries(const Source &source, const char *ids) {
-  if (SPI_execute(deliveries_query(source, ids), false, 0) != SPI_OK_SELECT) {
-    elog(ERROR, "the deliveries could not be read");
-  }
+  const std::uint64_t rows = run_statement(deliveries_query(source, ids), SPI_OK_SELECT, false);
   Deliveries deliveries = {};
-  deliveries.list = static_cast<Delivery *>(palloc_extended(sizeof(Delivery) * (SPI_processed + 1), MCXT_ALLOC_HUGE));
-  for (std::uint64_t i = 0; i < SPI_processed; ++i) {
+  deliveries.list = static_cast<Delivery *>(palloc_extended(sizeof(Delivery) * (rows + 1), MCXT_ALLOC_HUGE));
+  for (std::uint64_t i = 0; i < rows; ++i) {
     const Delivery delivery = read_delivery(i);
     Delivery *last = deliveries.count > 0 ? &deliveries.list[deliveries.count - 1] : nullptr;
     if (last == nullptr || compare(last->id, delivery.id) != 0) {
@@ -187,8 +186,8 @@ const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
   return ids.empty() ? nullptr : ids.text();
 }
 
-// Gives the outcome `to` to those that have `from` and whose ids are in the first column of SPI_tuptable. An id may be
-// there twice; a NULL is none.
+// Gives the outcome `to` to those that have `from` and whose ids are in the first column of the latest rows. An id may
+// be there twice; a NULL is none.
 void mark(const Source &source, const Deliveries &deliveries, std::uint64_t rows, Outcome from, Outcome to) {
   for (std::uint64_t i = 0; i < rows; ++i) {
     const Text id = Columns(i).text();
@@ -253,8 +252,8 @@ void add_context(void *argument) {
 // Runs it in the caller's own settings, which what it sets off may need.
 void run_requeue(const char *statement, int expected, int *pinned) {
   AtEOXact_GUC(true, *pinned);
-  const int code = SPI_execute(statement, false, 0);
-  *pinned = pin_settings("pg_catalog, pg_temp");
+  const int code = run_unpinned(statement);
+  *pinned = pin_settings(kPinnedPath);
   if (code == expected) return;
   ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                   errmsg("a rule made another statement of the update: %s", SPI_result_code_string(code)),
@@ -269,7 +268,7 @@ void put_back(const Source &source, const Deliveries &deliveries, int *pinned) {
   if (taken == nullptr) return;
   const char *statement = requeue_statement(source, taken, condition);
   run_requeue(statement, condition == nullptr ? SPI_OK_SELECT : SPI_OK_UPDATE_RETURNING, pinned);
-  const std::uint64_t rows = condition == nullptr ? SPI_processed : read_requeued(SPI_processed);
+  const std::uint64_t rows = condition == nullptr ? Rows::latest().count() : read_requeued();
   mark(source, deliveries, rows, Outcome::kTaken, Outcome::kReplayed);
   refuse_taken(source, deliveries);
 }
@@ -344,7 +343,7 @@ Datum execute(Oid schema, const Source &source, const ReplayRequest &request, co
   if (!request.force) hold(schema, source, deliveries);
   put_back(source, deliveries, pinned);
   error_context_stack = context.previous;
-  const Identity caller = become(owner_of(sources_table(schema)));
+  const Identity caller = become(owner_of(own_table(schema, "delivery_sources")));
   record(schema, deliveries, request, from);
   const Datum results = results_of(deliveries);
   store_replay(schema, request, results);
@@ -354,18 +353,18 @@ Datum execute(Oid schema, const Source &source, const ReplayRequest &request, co
 
 // What came of the same request before; 0 where it is the first of its key, which is taken now.
 Datum claim(Oid schema, const ReplayRequest &request) {
-  const Identity caller = become(owner_of(sources_table(schema)));
+  const Identity caller = become(owner_of(own_table(schema, "delivery_sources")));
   const Datum results = claim_replay(schema, request);
   become(caller);
   return results;
 }
 
 void put_results(ReturnSetInfo *result, Datum results) {
-  Arguments arguments;
-  arguments.put(JSONBOID, results);
-  const std::uint64_t rows = arguments.read(
+  Parameters parameters;
+  parameters.put(JSONBOID, results);
+  parameters.read(
       "SELECT r.* FROM jsonb_to_recordset($1) AS r (delivery_id text, outcome text, audit_id bigint, detail text)");
-  for (std::uint64_t i = 0; i < rows; ++i) tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+  Rows::latest().hand_on(result);
 }
 
 }  // namespace
@@ -388,7 +387,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_replay_execute) {
   const AuditSource from = {PG_ARGISNULL(4) ? static_cast<Datum>(0) : PG_GETARG_DATUM(4), PG_ARGISNULL(4)};
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  int pinned = pin_settings("pg_catalog, pg_temp");
+  int pinned = pin_settings(kPinnedPath);
   Datum results = claim(schema, request);
   if (results == static_cast<Datum>(0)) results = execute(schema, *source, request, from, &pinned);
   put_results(result, results);

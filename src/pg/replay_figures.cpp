@@ -1,6 +1,7 @@
 #include "replay_figures.hpp"
 
 #include "array.hpp"
+#include "catalog.hpp"
 #include "delivery_filter.hpp"
 #include "scan.hpp"
 #include "statement.hpp"
@@ -36,23 +37,22 @@ const char *takes_id(Oid type) {
 // Whether the caller may read the audit. With nobody else's rights: ids of deliveries that he may not see would show in
 // the plans that his session may print.
 bool may_read_audit(Oid schema) {
-  const Oid audit = get_relname_relid("operator_audit", schema);
-  return pg_class_aclcheck(audit, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+  return pg_class_aclcheck(own_table(schema, "operator_audit"), GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 }
 
 // The ids that were replayed and that hold `condition`, an array of texts; 0 for none.
 Datum replayed_ids(Oid schema, const Window &window, const Source *source, const char *condition) {
-  Arguments arguments;
-  arguments.time(window.start());
-  arguments.time(window.as_of);
-  arguments.text(source->name);
-  arguments.read(
-      psprintf("SELECT array_agg(DISTINCT target_id) FROM %s.operator_audit WHERE created_at > $1 AND "
-               "created_at <= $2 AND action IN ('delivery.replay', 'delivery.bulk_replay') AND "
-               "metadata ->> 'source' = $3 AND target_id IS NOT NULL AND %s",
-               quote_identifier(get_namespace_name(schema)), condition));
+  Parameters parameters;
+  parameters.time(window.start());
+  parameters.time(window.as_of);
+  parameters.text(source->name);
+  parameters.read(own_statement(
+      schema, psprintf("SELECT array_agg(DISTINCT target_id) FROM @.operator_audit WHERE created_at > $1 AND "
+                       "created_at <= $2 AND action IN ('delivery.replay', 'delivery.bulk_replay') AND "
+                       "metadata ->> 'source' = $3 AND target_id IS NOT NULL AND %s",
+                       condition)));
   bool none = false;
-  const Datum ids = Columns(0).next(&none);
+  const Datum ids = Columns(0).typed(TEXTARRAYOID, &none);
   return none ? static_cast<Datum>(0) : ids;
 }
 

@@ -1,6 +1,7 @@
 #include "requeue.hpp"
 
 #include "array.hpp"
+#include "catalog.hpp"
 #include "query.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
@@ -110,26 +111,35 @@ void append_failed_of(StringInfo query, const Source &source, const char *ids) {
   append_status_in(query, source, kFailedStatuses);
 }
 
-Oid table_of(std::uint64_t row) {
-  bool null = false;
-  return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &null));
+// Where a row lies: its table, and its ctid as a text.
+struct Place {
+  Oid table;
+  Text ctid;
+};
+
+Place place_of(std::uint64_t row) {
+  Columns columns(row);
+  columns.text();  // the id
+  const Oid table = columns.oid();
+  return {table, columns.text()};
 }
 
 // A table's rows by where they lie: no expression of the mapping is needed to find them again, and no other row of the
-// same id is touched. The rows are in SPI_tuptable, as id, tableoid and ctid.
+// same id is touched. The latest rows are id, tableoid and ctid.
 const char *places(std::uint64_t rows) {
   StringInfoData condition;
   initStringInfo(&condition);
   List *tables = NIL;
-  for (std::uint64_t i = 0; i < rows; ++i) tables = list_append_unique_oid(tables, table_of(i));
+  for (std::uint64_t i = 0; i < rows; ++i) tables = list_append_unique_oid(tables, place_of(i).table);
   const ListCell *cell = nullptr;
   foreach (cell, tables) {
     appendStringInfo(&condition, "%s(tableoid OPERATOR(pg_catalog.=) %u AND ctid OPERATOR(pg_catalog.=) ANY (ARRAY[",
                      condition.len > 0 ? " OR " : "", lfirst_oid(cell));
     const char *separator = "";
     for (std::uint64_t i = 0; i < rows; ++i) {
-      if (table_of(i) != lfirst_oid(cell)) continue;
-      appendStringInfo(&condition, "%s'%s'", separator, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3));
+      const Place place = place_of(i);
+      if (place.table != lfirst_oid(cell)) continue;
+      appendStringInfo(&condition, "%s'%.*s'", separator, static_cast<int>(place.ctid.size()), place.ctid.data());
       separator = ", ";
     }
     appendStringInfoString(&condition, "]::pg_catalog.tid[]))");
@@ -137,7 +147,7 @@ const char *places(std::uint64_t rows) {
   return condition.data;
 }
 
-// Other rows by their ids. The rows are in SPI_tuptable.
+// Other rows by their ids: the first column of the latest rows.
 const char *ids_condition(const Source &source, std::uint64_t rows) {
   ArrayBuilder ids(TEXTOID);
   for (std::uint64_t i = 0; i < rows; ++i) ids.add(Columns(i).text());
@@ -245,7 +255,7 @@ char *qualified_replay_function(const char *name) {
   List *names = textToQualifiedNameList(cstring_to_text(name));
   const Oid function = find_function(names);
   returns_array(function, names);
-  return quote_qualified_identifier(get_namespace_name(get_func_namespace(function)), get_func_name(function));
+  return pstrdup(qualified_function_name(function));
 }
 
 Taken take_failed(const Source &source, const char *ids) {
@@ -255,30 +265,31 @@ Taken take_failed(const Source &source, const char *ids) {
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfo(&query, "SELECT (%s)::text%s FROM %s WHERE ", source.field(Field::kId),
-                   by_place ? ", tableoid, ctid" : "", source.relation);
+                   by_place ? ", tableoid, ctid::text" : "", source.relation);
   append_failed_of(&query, source, ids);
   if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
   // Weaker than FOR UPDATE only towards those who insert rows that refer to these: they are not in the way.
   appendStringInfoString(&query, " FOR NO KEY UPDATE SKIP LOCKED");
-  if (SPI_execute(query.data, false, 0) != SPI_OK_SELECT) elog(ERROR, "the deliveries could not be locked");
-  return {SPI_processed, by_place ? places(SPI_processed) : ids_condition(source, SPI_processed)};
+  const std::uint64_t rows = run_statement(query.data, SPI_OK_SELECT, false);
+  return {rows, by_place ? places(rows) : ids_condition(source, rows)};
 }
 
 const char *requeue_statement(const Source &source, const char *ids, const char *condition) {
   return condition == nullptr ? function_statement(source, ids) : update_statement(source, condition);
 }
 
-std::uint64_t read_requeued(std::uint64_t rows) {
-  ArrayBuilder ids(SPI_gettypeid(SPI_tuptable->tupdesc, 1));
-  for (std::uint64_t i = 0; i < rows; ++i) {
-    Columns columns(i);
+std::uint64_t read_requeued() {
+  const Rows updated = Rows::latest();
+  ArrayBuilder ids(updated.type(1));
+  for (std::uint64_t i = 0; i < updated.count(); ++i) {
+    Columns columns(i, updated);
     bool null = false;
-    const Datum id = columns.next(&null);
+    const Datum id = columns.typed(updated.type(1), &null);
     if (!columns.boolean_or_null().value_or(false)) ids.add(id, null);
   }
-  Arguments arguments;
-  arguments.put(ids.type(), ids.array());
-  return arguments.read("SELECT id::text FROM unnest($1) AS u (id)");
+  Parameters parameters;
+  parameters.put(ids.type(), ids.array());
+  return parameters.read("SELECT id::text FROM unnest($1) AS u (id)");
 }
 
 }  // namespace insights::pg

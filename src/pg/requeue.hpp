@@ -16,7 +16,7 @@ char *qualified_replay_function(const char *name);
 // All of these run between SPI_connect and SPI_finish, under pinned settings and with the caller's rights. `ids` is the
 // text of an array.
 
-// Deliveries that are locked until the end of the transaction: their ids are in SPI_tuptable.
+// Deliveries that are locked until the end of the transaction: their ids are in the latest rows.
 struct Taken {
   std::uint64_t rows;
   const char *condition;  // finds them again
@@ -32,8 +32,8 @@ Taken take_failed(const Source &source, const char *ids);
 // but plain columns. Raises 55000 where the source cannot do it.
 const char *requeue_statement(const Source &source, const char *ids, const char *condition);
 
-// After the UPDATE, of which SPI_tuptable has so many rows: the ids of those that are not failed any more, as texts, in
-// SPI_tuptable. A trigger may have kept some.
-std::uint64_t read_requeued(std::uint64_t rows);
+// After the UPDATE, whose rows are the latest: the ids of those that are not failed any more, as texts, which are then
+// the latest rows; gives their number. A trigger may have kept some.
+std::uint64_t read_requeued();
 
 }  // namespace insights::pg

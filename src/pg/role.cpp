@@ -1,10 +1,5 @@
 #include "role.hpp"
 
-extern "C" {
-#include "catalog/pg_class.h"
-#include "utils/syscache.h"
-}
-
 namespace insights::pg {
 
 namespace {
@@ -25,13 +20,5 @@ Identity become_restricted(Oid role) {
 }
 
 void become(Identity previous) { SetUserIdAndSecContext(previous.role, previous.context); }
-
-Oid owner_of(Oid table) {
-  HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for relation %u", table);
-  const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-  ReleaseSysCache(tuple);
-  return owner;
-}
 
 }  // namespace insights::pg

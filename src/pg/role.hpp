@@ -19,7 +19,4 @@ Identity become_restricted(Oid role);
 
 void become(Identity previous);
 
-// The owner of a table.
-Oid owner_of(Oid table);
-
 }  // namespace insights::pg

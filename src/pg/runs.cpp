@@ -1,6 +1,7 @@
 #include "runs.hpp"
 
 #include "../core/backoff.hpp"
+#include "catalog.hpp"
 #include "settings.hpp"
 #include "statement.hpp"
 
@@ -94,10 +95,6 @@ bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const TickResul
   return news;
 }
 
-char *runs_statement(Oid schema, const char *format) {
-  return psprintf(format, quote_identifier(get_namespace_name(schema)));
-}
-
 Datum interval_of(Duration duration) {
   auto *interval = static_cast<Interval *>(palloc0(sizeof(Interval)));
   interval->time = duration;
@@ -109,13 +106,13 @@ std::optional<Timestamp> if_set(TimestampTz time) { return time == 0 ? std::null
 // Between SPI_connect and SPI_finish.
 RunRecord read_stored_run(Oid schema, const char *source) {
   RunRecord run = {};
-  Arguments arguments;
-  arguments.text(source);
-  const char *statement = runs_statement(schema,
-                                         "SELECT last_run, last_success, last_error_at, deliveries, failures, run_by, "
-                                         "last_error, extract(epoch FROM duration)::float8 FROM %s.anomaly_runs "
-                                         "WHERE source = $1");
-  if (arguments.run(statement, SPI_OK_SELECT) == 0) return run;
+  Parameters parameters;
+  parameters.text(source);
+  const char *statement = own_statement(schema,
+                                        "SELECT last_run, last_success, last_error_at, deliveries, failures, run_by, "
+                                        "last_error, extract(epoch FROM duration)::float8 FROM @.anomaly_runs "
+                                        "WHERE source = $1");
+  if (parameters.run(statement, SPI_OK_SELECT) == 0) return run;
   Columns columns(0);
   run.database = MyDatabaseId;
   run.last_run = columns.time();
@@ -132,25 +129,25 @@ RunRecord read_stored_run(Oid schema, const char *source) {
 }
 
 void store_run(Oid schema, const char *source, const RunRecord &run) {
-  Arguments arguments;
-  arguments.text(source);
-  arguments.time(run.last_run);
-  arguments.time(if_set(run.last_success));
-  arguments.put(INTERVALOID, interval_of(run.duration));
-  arguments.count(run.deliveries);
-  arguments.integer(run.failures);
-  arguments.text(run.error[0] == '\0' ? nullptr : run.error);
-  arguments.time(if_set(run.last_error_at));
-  arguments.text(run.run_by);
-  arguments.run(runs_statement(schema,
-                               "INSERT INTO %s.anomaly_runs (source, last_run, last_success, duration, deliveries, "
+  Parameters parameters;
+  parameters.text(source);
+  parameters.time(run.last_run);
+  parameters.time(if_set(run.last_success));
+  parameters.put(INTERVALOID, interval_of(run.duration));
+  parameters.count(run.deliveries);
+  parameters.integer(run.failures);
+  parameters.text(run.error[0] == '\0' ? nullptr : run.error);
+  parameters.time(if_set(run.last_error_at));
+  parameters.text(run.run_by);
+  parameters.run(own_statement(schema,
+                               "INSERT INTO @.anomaly_runs (source, last_run, last_success, duration, deliveries, "
                                "failures, last_error, last_error_at, run_by) "
                                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (source) DO UPDATE SET "
                                "last_run = excluded.last_run, last_success = excluded.last_success, "
                                "duration = excluded.duration, deliveries = excluded.deliveries, "
                                "failures = excluded.failures, last_error = excluded.last_error, "
                                "last_error_at = excluded.last_error_at, run_by = excluded.run_by"),
-                SPI_OK_INSERT);
+                 SPI_OK_INSERT);
 }
 
 bool record_in_table(Oid schema, const char *source, const char *run_by, TimestampTz begin, const TickResult &result) {

@@ -1,13 +1,14 @@
 #include "scan.hpp"
 
+#include "catalog.hpp"
 #include "local_time.hpp"
 #include "query.hpp"
 #include "rollup_type.hpp"
+#include "statement.hpp"
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
 #include "utils/plancache.h"
-#include "utils/syscache.h"
 }
 
 namespace insights::pg {
@@ -41,16 +42,12 @@ void add_context(void *argument) { errcontext("delivery source \"%s\"", static_c
 
 std::string_view fetch_rollup(const ScanRequest &request) {
   bool null = false;
-  const Datum datum = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
+  const Datum datum = Columns(0).typed(own_type(request.schema, "delivery_rollup"), &null);
   // No delivery, no aggregate: that is the empty rollup.
   return null ? request.shape : bytes_of(PG_DETOAST_DATUM_PACKED(datum));
 }
 
 }  // namespace
-
-Oid rollup_type(Oid schema) {
-  return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("delivery_rollup"), ObjectIdGetDatum(schema));
-}
 
 ScanRequest trial_request(const Source *source, Oid schema) {
   SlotSpec slots;
@@ -92,10 +89,7 @@ ParameterTypes types_of(const ScanRequest &request, const QueryParameters &param
 }
 
 SPIPlanPtr prepare(const char *query, ParameterTypes parameters) {
-  SPIPlanPtr plan =
-      SPI_prepare_cursor(query, parameters.count, parameters.types, CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
-  if (plan == nullptr) elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-  return plan;
+  return prepare_statement(query, parameters.count, parameters.types, CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
 }
 
 void require_tenant_field(const ScanRequest &request) {
@@ -107,7 +101,7 @@ void require_tenant_field(const ScanRequest &request) {
 }
 
 QueryParameters shape_parameter(const ScanRequest &request) {
-  return {1, {rollup_type(request.schema)}, {PointerGetDatum(make_flat(request.shape))}};
+  return {1, {own_type(request.schema, "delivery_rollup")}, {PointerGetDatum(make_flat(request.shape))}};
 }
 
 }  // namespace
@@ -129,18 +123,13 @@ SPIPlanPtr run_query(const ScanRequest &request, QueryBuilder build, const Query
   ErrorContextCallback context = {error_context_stack, add_context, const_cast<Source *>(request.source)};
   error_context_stack = &context;
   SPIPlanPtr plan = prepare(build(request), all);
-  SPIExecuteOptions options = {};
-  options.params = make_parameters(all.types, values, all.count);
-  options.read_only = true;
-  const int code = SPI_execute_plan_extended(plan, &options);
-  if (code != SPI_OK_SELECT) elog(ERROR, "inner query failed: %s", SPI_result_code_string(code));
+  run_plan(plan, make_parameters(all.types, values, all.count), SPI_OK_SELECT, true);
   error_context_stack = context.previous;
   return plan;
 }
 
 ScanResult scan_rollup(const ScanRequest &request) {
   SPIPlanPtr plan = run_query(request, rollup_query, shape_parameter(request));
-  if (SPI_processed != 1) elog(ERROR, "inner query gave " UINT64_FORMAT " rows", SPI_processed);
   return ScanResult{fetch_rollup(request), hides_rows(plan)};
 }
 

@@ -11,9 +11,6 @@ struct ScanResult {
   bool partial;             // row-level security hides rows from the caller
 };
 
-// The OID of type delivery_rollup.
-Oid rollup_type(Oid schema);
-
 // A request that is only prepared or started, to see whether the source can be scanned: any shape will do.
 ScanRequest trial_request(const Source *source, Oid schema);
 
@@ -25,7 +22,7 @@ struct QueryParameters {
 };
 
 // Runs a query over the deliveries of the request with the caller's privileges and the caller's snapshot, planned by
-// PostgreSQL for the actual bounds; the rows are in SPI_tuptable. To be called between SPI_connect and SPI_finish.
+// PostgreSQL for the actual bounds; the rows are the latest. To be called between SPI_connect and SPI_finish.
 // Raises what the query raises, and 42P01 where the relation is gone.
 using QueryBuilder = char *(*)(const ScanRequest &request);
 SPIPlanPtr run_query(const ScanRequest &request, QueryBuilder build, const QueryParameters &parameters);

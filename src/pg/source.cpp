@@ -1,5 +1,8 @@
 #include "source.hpp"
 
+#include "catalog.hpp"
+#include "rows.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
@@ -30,17 +33,28 @@ char *jsonb_text(JsonbContainer *object, const char *key) {
   return pnstrdup(value.val.string.val, static_cast<Size>(value.val.string.len));
 }
 
+// Whoever owns delivery_sources may have changed it.
+[[noreturn]] void refuse_row() {
+  ereport(ERROR,
+          (errcode(ERRCODE_DATA_CORRUPTED), errmsg("table delivery_sources of anomaly_insights is not as it was made"),
+           errhint("Register the sources again after creating the extension again.")));
+  pg_unreachable();
+}
+
 Source *read_source(HeapTuple tuple, TupleDesc descriptor) {
   auto *source = static_cast<Source *>(palloc0(sizeof(Source)));
-  const auto column = [&](SourceColumn number) {
+  const auto column = [&](SourceColumn number, Oid type = TEXTOID) {
     bool null = false;
-    return heap_getattr(tuple, number, descriptor, &null);  // the columns are NOT NULL
+    require_column(descriptor, number, type);
+    const Datum value = heap_getattr(tuple, number, descriptor, &null);
+    if (null) refuse_row();
+    return value;
   };
   source->name = TextDatumGetCString(column(kName));
   source->relation = TextDatumGetCString(column(kRelation));
   source->owner = TextDatumGetCString(column(kOwner));
 
-  JsonbContainer *mapping = &DatumGetJsonbPCopy(column(kMapping))->root;
+  JsonbContainer *mapping = &DatumGetJsonbPCopy(column(kMapping, JSONBOID))->root;
   for (int i = 0; i < kFieldCount; ++i) source->fields[i] = jsonb_text(mapping, kFieldNames[i]);
   source->filter = jsonb_text(mapping, "where");
   source->time_zone = jsonb_text(mapping, "time_zone");
@@ -75,11 +89,11 @@ const char *quoted_names(const List *sources) {
 
 [[noreturn]] void no_such_source(Oid schema, const char *name, const List *sources) {
   if (sources == NIL) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    name == nullptr ? errmsg("no delivery source is registered")
-                                    : errmsg("delivery source \"%s\" does not exist", name),
-                    errhint("Register one: SELECT %s.delivery_source_register('my_deliveries');",
-                            quote_identifier(get_namespace_name(schema)))));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_OBJECT),
+             name == nullptr ? errmsg("no delivery source is registered")
+                             : errmsg("delivery source \"%s\" does not exist", name),
+             errhint("Register one: SELECT %s.delivery_source_register('my_deliveries');", schema_name(schema))));
   }
   if (name == nullptr) {
     ereport(ERROR, (errcode(ERRCODE_AMBIGUOUS_PARAMETER),
@@ -95,19 +109,8 @@ const char *quoted_names(const List *sources) {
 
 const char *field_name(Field field) { return kFieldNames[static_cast<int>(field)]; }
 
-Oid extension_schema(FunctionCallInfo fcinfo) { return get_func_namespace(fcinfo->flinfo->fn_oid); }
-
-Oid sources_table(Oid schema) {
-  const Oid table = get_relname_relid("delivery_sources", schema);
-  if (!OidIsValid(table)) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table delivery_sources of anomaly_insights is missing"),
-                    errhint("Create the extension again.")));
-  }
-  return table;
-}
-
 List *all_sources(Oid schema) {
-  const Oid table = sources_table(schema);
+  const Oid table = own_table(schema, "delivery_sources");
   List *sources = NIL;
   Relation relation = table_open(table, AccessShareLock);
   Snapshot snapshot = RegisterSnapshot(GetActiveSnapshot());

@@ -43,12 +43,6 @@ struct Source {
   const char *field(Field which) const { return fields[static_cast<int>(which)]; }
 };
 
-// The schema into which the extension was installed, by way of a function of it.
-Oid extension_schema(FunctionCallInfo fcinfo);
-
-// The OID of delivery_sources. Raises 42P01 where somebody dropped it.
-Oid sources_table(Oid schema);
-
 // The source called `name`; for null, the only one. Reads past privileges and row-level security, since the table has
 // no grants: what a source says gives nothing to a caller who may not read the deliveries.
 // Raises 42704, with the registered names or how to register one.

@@ -1,15 +1,17 @@
 // delivery_source_check: what a DBA would want to know of a source before relying on it.
 #include "../core/rollup_reader.hpp"
+#include "catalog.hpp"
 #include "guard.hpp"
 #include "memory.hpp"
 #include "scan.hpp"
 #include "source.hpp"
 #include "source_expression.hpp"
+#include "statement.hpp"
+#include "subtransaction.hpp"
 
 extern "C" {
 #include "access/genam.h"
 #include "access/relation.h"
-#include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
@@ -144,16 +146,15 @@ void check_statuses(Report *report, const Source *source) {
                    source->field(Field::kStatus), source->relation, source->field(Field::kCreatedAt),
                    source->filter != nullptr ? psprintf(" AND (%s)", source->filter) : "",
                    source->field(Field::kCreatedAt), kStatusSample);
-  SPI_execute(query.data, true, 0);
+  const std::uint64_t rows = run_statement(query.data, SPI_OK_SELECT, true);
   StringInfoData unmapped;
   initStringInfo(&unmapped);
-  for (uint64 i = 0; i < SPI_processed; ++i) {
-    const char *status = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-    const Text raw = status == nullptr ? Text() : Text(status);
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    Columns columns(i);
+    const Text raw = columns.text();
     if (reader->shape().statuses.classify(raw) != StatusClass::kUnmapped) continue;
-    appendStringInfo(&unmapped, "%s%s (%s)", unmapped.len > 0 ? ", " : "",
-                     status == nullptr ? "NULL" : psprintf("\"%s\"", status),
-                     SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2));
+    const char *status = is_null(raw) ? "NULL" : psprintf("\"%.*s\"", static_cast<int>(raw.size()), raw.data());
+    appendStringInfo(&unmapped, "%s%s (" INT64_FORMAT ")", unmapped.len > 0 ? ", " : "", status, columns.bigint());
   }
   if (unmapped.len == 0) {
     report->add(source->name, "statuses", "ok",
@@ -192,7 +193,7 @@ void check_source(Report *report, const Source *source, Oid schema, const char *
     report->add(
         source->name, "relation", "error", psprintf("%s does not exist", source->relation),
         psprintf("Register the source again with the relation's new name, or SELECT %s.delivery_source_drop(%s);",
-                 quote_identifier(get_namespace_name(schema)), quote_literal_cstr(source->name)));
+                 schema_name(schema), quote_literal_cstr(source->name)));
     return;
   }
   report->add(source->name, "relation", "ok", psprintf("%s exists", source->relation));
@@ -207,39 +208,13 @@ void check_source(Report *report, const Source *source, Oid schema, const char *
   relation_close(relation, AccessShareLock);
 }
 
-// Checks a source, and makes an error of it a finding. The subtransaction undoes what the error left, so that the other
-// sources are checked too. Guarded within PG_TRY, since an exception must not skip its end.
-void check_in_subtransaction(Report *report, const Source *source, Oid schema) {
-  MemoryContext context = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
+// Checks a source, and makes an error of it a finding, so that the other sources are checked too.
+void check_by_itself(Report *report, const Source *source, Oid schema) {
   const char *volatile check = "relation";  // what is being checked
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
-    guarded([&] { check_source(report, source, schema, &check); });
-    ReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-  }
-  PG_CATCH();
-  {
-    MemoryContextSwitchTo(context);
-    ErrorData *error = CopyErrorData();
-    FlushErrorState();
-    RollbackAndReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-    const int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-    // A cancel, a shutdown, a lack of memory or a bug is nothing to report of a source.
-    if (category == ERRCODE_OPERATOR_INTERVENTION || category == ERRCODE_INSUFFICIENT_RESOURCES ||
-        category == ERRCODE_INTERNAL_ERROR) {
-      ReThrowError(error);
-    }
-    const char *hint = is_of_the_mapping(error->sqlerrcode) ? "Register the source again." : error->hint;
-    report->add(source->name, check, "error", error->message, hint);
-  }
-  PG_END_TRY();
+  const ErrorData *error = in_subtransaction([&] { check_source(report, source, schema, &check); });
+  if (error == nullptr) return;
+  const char *hint = is_of_the_mapping(error->sqlerrcode) ? "Register the source again." : error->hint;
+  report->add(source->name, check, "error", error->message, hint);
 }
 
 }  // namespace
@@ -259,7 +234,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_check) {
   List *sources = name == nullptr ? all_sources(schema) : list_make1(find_source(schema, name));
   Report report(result);
   const ListCell *cell = nullptr;
-  foreach (cell, sources) check_in_subtransaction(&report, static_cast<Source *>(lfirst(cell)), schema);
+  foreach (cell, sources) check_by_itself(&report, static_cast<Source *>(lfirst(cell)), schema);
   SPI_finish();
   return static_cast<Datum>(0);
 }

@@ -1,5 +1,6 @@
 // delivery_source_register and delivery_source_drop.
 #include "arguments.hpp"
+#include "catalog.hpp"
 #include "guard.hpp"
 #include "local_time.hpp"
 #include "requeue.hpp"
@@ -9,6 +10,7 @@
 #include "scan.hpp"
 #include "source.hpp"
 #include "source_expression.hpp"
+#include "statement.hpp"
 #include "tick.hpp"
 
 extern "C" {
@@ -179,13 +181,12 @@ void map_field(Registration *registration, Field field) {
 // 'EET' is an abbreviation of a fixed offset to AT TIME ZONE, and a zone with summer time by its name: the bounds and
 // the converted times could differ, so names that are both are refused.
 void refuse_abbreviation(const char *zone) {
-  Oid type = TEXTOID;
-  Datum value = CStringGetTextDatum(zone);
-  SPI_execute_with_args(
-      "SELECT 1 FROM pg_catalog.pg_timezone_abbrevs WHERE pg_catalog.lower(abbrev) OPERATOR(pg_catalog.=) "
-      "pg_catalog.lower($1) AND pg_catalog.lower($1) NOT IN ('utc', 'gmt')",
-      1, &type, &value, nullptr, true, 1);
-  if (SPI_processed == 0) return;
+  Parameters parameters;
+  parameters.text(zone);
+  if (parameters.read("SELECT FROM pg_timezone_abbrevs WHERE lower(abbrev) = lower($1) AND "
+                      "lower($1) NOT IN ('utc', 'gmt')") == 0) {
+    return;
+  }
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                   errmsg("time zone \"%s\" is an abbreviation, which knows no change of the clock", zone),
                   errhint("Give a name from pg_timezone_names, such as Europe/Berlin.")));
@@ -234,14 +235,23 @@ char *map_statuses(Registration *registration) {
   return nullptr;
 }
 
-// How a delivery is put back in line, where the mapping says so.
-void map_replay(Registration *registration) {
+// What names something: in the caller's settings, as his other SQL is.
+void map_names(Registration *registration) {
+  for (int i = 0; i < kFieldCount; ++i) map_field(registration, static_cast<Field>(i));
+  bool missing = false;
+  if (const char *filter = mapping_text(*registration, "where", &missing)) {
+    registration->source.filter = map_condition(registration->relation, "where", filter).sql;
+  }
+  const char *function = mapping_text(*registration, "replay_function", &missing);
+  if (function != nullptr) registration->source.replay_function = qualified_replay_function(function);
+}
+
+// Which raw status puts a delivery back in line, where the mapping says so.
+void map_replay_status(Registration *registration) {
   bool missing = false;
   Source &source = registration->source;
   source.replay_status = mapping_text(*registration, "replay_status", &missing);
   if (source.replay_status != nullptr) check_replay_status(source);
-  const char *function = mapping_text(*registration, "replay_function", &missing);
-  if (function != nullptr) source.replay_function = qualified_replay_function(function);
 }
 
 void append_member(StringInfo json, const char *key, const char *text) {
@@ -272,9 +282,11 @@ void try_query(const Source *source, Oid schema) {
   const ScanRequest request = trial_request(source, schema);
   const char *query = psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request));
   const Oid time_type = source->time_zone != nullptr ? TIMESTAMPOID : TIMESTAMPTZOID;
-  Oid types[] = {time_type, time_type, rollup_type(schema)};
-  Datum values[] = {TimestampTzGetDatum(0), TimestampTzGetDatum(0), PointerGetDatum(make_flat(request.shape))};
-  SPI_execute_with_args(query, lengthof(types), types, values, nullptr, true, 0);
+  Parameters parameters;
+  parameters.put(time_type, TimestampTzGetDatum(0));
+  parameters.put(time_type, TimestampTzGetDatum(0));
+  parameters.put(own_type(schema, "delivery_rollup"), PointerGetDatum(make_flat(request.shape)));
+  parameters.read(query);
 }
 
 // Whoever may use a source's registration as his own: its owner's members, and those of the extension's owner.
@@ -290,7 +302,7 @@ void check_ownership(const Source *source, Oid table_owner) {
 // Keeps others from changing sources until the end of the transaction; readers go on. Returns the table's owner.
 Oid lock_sources(Oid schema) {
   PreventCommandDuringRecovery("a change of delivery sources");
-  Relation table = relation_open(sources_table(schema), ShareRowExclusiveLock);
+  Relation table = relation_open(own_table(schema, "delivery_sources"), ShareRowExclusiveLock);
   const Oid owner = table->rd_rel->relowner;
   relation_close(table, NoLock);
   return owner;
@@ -305,10 +317,10 @@ Source *find_latest_source(Oid schema, const char *name) {
 }
 
 // Runs one statement on delivery_sources as the owner of that table, who alone may write to it; the right to register
-// is the right to call the function. The statement is ours and qualified, and runs nobody else's code.
-void write_sources(Oid owner, const char *statement, int count, Oid *types, Datum *values) {
+// is the right to call the function.
+void write_sources(Oid owner, Parameters &parameters, const char *statement, int expected) {
   const Identity caller = become(owner);
-  SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
+  parameters.run(statement, expected);
   become(caller);
 }
 
@@ -323,21 +335,21 @@ char *source_name_argument(FunctionCallInfo fcinfo, int number) {
 
 void store_source(const Source &source, Datum mapping, Oid schema) {
   const Oid owner = lock_sources(schema);
-  const char *source_owner = source.owner;
+  char *source_owner = source.owner;
   if (const Source *existing = find_latest_source(schema, source.name)) {
     check_ownership(existing, owner);
     // As CREATE OR REPLACE does: whoever acts for the owner does not become the owner.
     if (OidIsValid(get_role_oid(existing->owner, true))) source_owner = existing->owner;
   }
-  Oid types[] = {TEXTOID, TEXTOID, TEXTOID, JSONBOID};
-  Datum values[] = {CStringGetTextDatum(source.name), CStringGetTextDatum(source.relation),
-                    CStringGetTextDatum(source_owner), mapping};
-  write_sources(owner,
-                psprintf("INSERT INTO %s.delivery_sources (name, relation, owner, mapping) VALUES ($1, $2, $3, $4) "
-                         "ON CONFLICT (name) DO UPDATE SET relation = excluded.relation, owner = excluded.owner, "
-                         "mapping = excluded.mapping, registered_at = excluded.registered_at",
-                         quote_identifier(get_namespace_name(schema))),
-                lengthof(types), types, values);
+  Parameters parameters;
+  for (const char *text : {source.name, source.relation, source_owner}) parameters.text(text);
+  parameters.put(JSONBOID, mapping);
+  write_sources(owner, parameters,
+                own_statement(schema,
+                              "INSERT INTO @.delivery_sources (name, relation, owner, mapping) VALUES ($1, $2, $3, $4) "
+                              "ON CONFLICT (name) DO UPDATE SET relation = excluded.relation, owner = excluded.owner, "
+                              "mapping = excluded.mapping, registered_at = excluded.registered_at"),
+                SPI_OK_INSERT);
 }
 
 }  // namespace
@@ -367,23 +379,19 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
 
   SPI_connect();
   Source &source = registration.source;
-  source.relation = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(registration.relation)),
-                                               RelationGetRelationName(registration.relation));
+  source.relation = psprintf("%s.%s", schema_name(RelationGetNamespace(registration.relation)),
+                             quote_identifier(RelationGetRelationName(registration.relation)));
   source.owner = GetUserNameFromId(GetUserId(), false);
-  for (int i = 0; i < kFieldCount; ++i) map_field(&registration, static_cast<Field>(i));
-  bool missing = false;
-  if (const char *filter = mapping_text(registration, "where", &missing)) {
-    source.filter = map_condition(registration.relation, "where", filter).sql;
-  }
+  map_names(&registration);
+  // From here on as reports run: names of the caller's search_path are resolved by now.
+  const int level = pin_settings(kPinnedPath);
   map_time_zone(&registration);
   const char *statuses = map_statuses(&registration);
-  map_replay(&registration);
+  map_replay_status(&registration);
 
   MemoryContext spi = MemoryContextSwitchTo(caller);
   const Datum mapping = resolved_mapping(source, statuses);
   MemoryContextSwitchTo(spi);
-  // From here on as reports run: names of the caller's search_path are resolved by now.
-  const int level = pin_settings("pg_catalog, pg_temp");
   try_query(&source, schema);
   store_source(source, mapping, schema);
   AtEOXact_GUC(true, level);
@@ -401,13 +409,11 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_drop) {
   const Source *source = find_latest_source(schema, wanted);
   if (source == nullptr) source = find_source(schema, wanted);  // says that there is none
   check_ownership(source, owner);
-  Oid type = TEXTOID;
-  Datum name = CStringGetTextDatum(source->name);
+  Parameters parameters;
+  parameters.text(source->name);
   SPI_connect();
-  write_sources(owner,
-                psprintf("DELETE FROM %s.delivery_sources WHERE name OPERATOR(pg_catalog.=) $1",
-                         quote_identifier(get_namespace_name(schema))),
-                1, &type, &name);
+  write_sources(owner, parameters, own_statement(schema, "DELETE FROM @.delivery_sources WHERE name = $1"),
+                SPI_OK_DELETE);
   const Identity caller = become(owner);
   resolve_incidents_of(schema, source->name, GetCurrentTransactionStartTimestamp());
   become(caller);

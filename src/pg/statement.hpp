@@ -1,12 +1,31 @@
-// Our own statements on our own tables: the arguments of one, and the columns of what it gives.
+// Statements: the one way in which any is run, and the parameters of our own ones.
 #pragma once
 
-#include "pg.hpp"
+#include "rows.hpp"
 
 namespace insights::pg {
 
-// The arguments of a statement, in the order of $1, $2, ...
-class Arguments {
+// What every statement runs under but the one that puts deliveries back in line: no name or operator in it can be
+// another one than PostgreSQL's.
+constexpr const char *kPinnedPath = "pg_catalog, pg_temp";
+
+// All of these run between SPI_connect and SPI_finish, and under kPinnedPath: anything else is an internal error. They
+// raise what the statement raises, and an internal error where it is not of the expected kind (an SPI_OK_...).
+
+// Runs a statement and gives the number of its rows. Read-only ones go by the caller's snapshot.
+std::uint64_t run_statement(const char *statement, int expected, bool read_only);
+
+// The same for a plan.
+std::uint64_t run_plan(SPIPlanPtr plan, ParamListInfo parameters, int expected, bool read_only);
+
+// Plans it; cursor_options as in SPI_prepare_cursor().
+SPIPlanPtr prepare_statement(const char *statement, int count, Oid *types, int cursor_options);
+
+// Runs it under whatever search_path there is, and gives what SPI says of it.
+int run_unpinned(const char *statement);
+
+// The parameters of a statement, in the order of $1, $2, ...
+class Parameters {
  public:
   void text(Text value) {
     is_null(value)
@@ -33,78 +52,20 @@ class Arguments {
     nulls_[count_++] = ' ';
   }
 
-  // Runs a statement with them, between SPI_connect and SPI_finish, on what is committed by now. Raises what it raises,
-  // and an internal error where it is not of the expected kind. Gives the number of rows.
+  // Runs a statement with them, on what is committed by now, and gives the number of rows.
   std::uint64_t run(const char *statement, int expected) { return execute(statement, expected, false); }
 
   // The same for a SELECT by the caller's snapshot.
   std::uint64_t read(const char *statement) { return execute(statement, SPI_OK_SELECT, true); }
 
  private:
-  std::uint64_t execute(const char *statement, int expected, bool read_only) {
-    const int code = SPI_execute_with_args(statement, count_, types_, values_, nulls_, read_only, 0);
-    if (code != expected) elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(code), statement);
-    return SPI_processed;
-  }
+  std::uint64_t execute(const char *statement, int expected, bool read_only);
 
   static constexpr int kMost = 40;
   Oid types_[kMost];
   Datum values_[kMost];
   char nulls_[kMost];
   int count_ = 0;
-};
-
-// The columns of a row, from left to right. Texts point into it.
-class Columns {
- public:
-  explicit Columns(std::uint64_t row, const SPITupleTable *table = SPI_tuptable)
-      : tuple_(table->vals[row]), descriptor_(table->tupdesc) {}
-
-  Datum next(bool *null) { return SPI_getbinval(tuple_, descriptor_, ++column_, null); }
-  Text text() {
-    bool null = false;
-    const Datum value = next(&null);
-    if (null) return Text();
-    const struct varlena *text = PG_DETOAST_DATUM_PACKED(value);
-    return {VARDATA_ANY(text), VARSIZE_ANY_EXHDR(text)};
-  }
-  bool boolean() { return DatumGetBool(not_null()); }
-  int integer() { return DatumGetInt32(not_null()); }
-  std::int64_t bigint() { return DatumGetInt64(not_null()); }
-  std::uint64_t count() { return static_cast<std::uint64_t>(bigint()); }
-  double number() { return DatumGetFloat8(not_null()); }
-  Timestamp time() { return DatumGetTimestampTz(not_null()); }
-  std::optional<double> number_or_null() {
-    bool null = false;
-    const Datum value = next(&null);
-    return null ? std::nullopt : std::optional<double>(DatumGetFloat8(value));
-  }
-  std::optional<bool> boolean_or_null() {
-    bool null = false;
-    const Datum value = next(&null);
-    return null ? std::nullopt : std::optional<bool>(DatumGetBool(value));
-  }
-  std::optional<int> integer_or_null() {
-    bool null = false;
-    const Datum value = next(&null);
-    return null ? std::nullopt : std::optional<int>(DatumGetInt32(value));
-  }
-  std::optional<Timestamp> time_or_null() {
-    bool null = false;
-    const Datum value = next(&null);
-    return null ? std::nullopt : std::optional<Timestamp>(DatumGetTimestampTz(value));
-  }
-  Datum not_null() {
-    bool null = false;
-    const Datum value = next(&null);
-    if (null) elog(ERROR, "column %d is null", column_);
-    return value;
-  }
-
- private:
-  HeapTuple tuple_;
-  TupleDesc descriptor_;
-  int column_ = 0;
 };
 
 }  // namespace insights::pg

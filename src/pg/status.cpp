@@ -1,5 +1,6 @@
 // anomaly_insights_status: what the runs and the worker are up to.
 #include "arguments.hpp"
+#include "catalog.hpp"
 #include "guard.hpp"
 #include "row.hpp"
 #include "runs.hpp"
@@ -41,11 +42,10 @@ WorkerState worker_state() {
 }
 
 std::int64_t open_incidents(Oid schema, const char *source) {
-  Arguments arguments;
-  arguments.text(source);
-  arguments.run(psprintf("SELECT count(*) FROM %s.anomalies WHERE source = $1 AND status <> 'resolved'",
-                         quote_identifier(get_namespace_name(schema))),
-                SPI_OK_SELECT);
+  Parameters parameters;
+  parameters.text(source);
+  parameters.run(own_statement(schema, "SELECT count(*) FROM @.anomalies WHERE source = $1 AND status <> 'resolved'"),
+                 SPI_OK_SELECT);
   return Columns(0).bigint();
 }
 

@@ -4,12 +4,11 @@
 #include "incident_store.hpp"
 #include "role.hpp"
 #include "settings.hpp"
+#include "subtransaction.hpp"
 
 extern "C" {
-#include "access/xact.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 }
 
@@ -122,31 +121,9 @@ TickResult tick(Oid schema, const Source *source, Timestamp as_of) {
 }
 
 TickResult try_tick(Oid schema, const Source *source, Timestamp as_of) {
-  MemoryContext context = CurrentMemoryContext;
-  ResourceOwner owner = CurrentResourceOwner;
   auto *result = static_cast<TickResult *>(palloc0(sizeof(TickResult)));
-  ErrorData *volatile error = nullptr;
-  BeginInternalSubTransaction(nullptr);
-  MemoryContextSwitchTo(context);
-  PG_TRY();
-  {
-    *result = tick(schema, source, as_of);
-    ReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-  }
-  PG_CATCH();
-  {
-    MemoryContextSwitchTo(context);
-    error = CopyErrorData();
-    FlushErrorState();
-    RollbackAndReleaseCurrentSubTransaction();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-  }
-  PG_END_TRY();
+  ErrorData *error = in_subtransaction([&] { *result = tick(schema, source, as_of); });
   if (error == nullptr) return *result;
-  if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
   TickResult failed = {};
   failed.outcome = TickOutcome::kFailed;
   failed.error = error;

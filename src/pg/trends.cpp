@@ -3,6 +3,7 @@
 
 #include "../core/insights_json.hpp"
 #include "calendar.hpp"
+#include "catalog.hpp"
 #include "json.hpp"
 #include "row.hpp"
 #include "window.hpp"

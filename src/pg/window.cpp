@@ -1,5 +1,7 @@
 #include "window.hpp"
 
+#include "catalog.hpp"
+
 extern "C" {
 #include "access/xact.h"
 }

@@ -1,11 +1,13 @@
 // The worker: one tick of each source of its database, then it ends.
 #include "worker.hpp"
 
+#include "catalog.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
 #include "runs.hpp"
 #include "settings.hpp"
+#include "statement.hpp"
 #include "tick.hpp"
 
 extern "C" {
@@ -87,21 +89,22 @@ Installation enter_extension() {
   extension = get_extension_oid("anomaly_insights", true);
   if (!OidIsValid(extension)) return installation;
   SPI_connect();
-  SPI_execute("SELECT extnamespace, extversion FROM pg_catalog.pg_extension WHERE extname = 'anomaly_insights'", true,
-              1);
-  if (SPI_processed == 1) {
-    bool null = false;
-    const Datum schema = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
-    const char *version = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+  if (run_statement("SELECT extnamespace, extversion::text FROM pg_catalog.pg_extension "
+                    "WHERE extname = 'anomaly_insights'",
+                    SPI_OK_SELECT, true) == 1) {
+    Columns columns(0);
+    const Oid schema = columns.oid();
+    const Text found = columns.text();
+    const char *version = pnstrdup(found.data(), static_cast<Size>(found.size()));
     if (std::strcmp(version, kVersion) != 0) {
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("extension anomaly_insights is of version %s, the library of %s", version, kVersion),
                       errhint("Run ALTER EXTENSION anomaly_insights UPDATE.")));
     }
-    installation = {true, DatumGetObjectId(schema)};
+    installation = {true, schema};
   }
   SPI_finish();
-  if (installation.found) become(owner_of(sources_table(installation.schema)));
+  if (installation.found) become(owner_of(own_table(installation.schema, "delivery_sources")));
   return installation;
 }
 
@@ -174,7 +177,7 @@ void set_for_session(const char *name, const char *value) { SetConfigOption(name
 
 // What the functions' SET clauses say, and our own limit on waiting for locks.
 void set_up_session() {
-  set_for_session("search_path", "pg_catalog, pg_temp");
+  set_for_session("search_path", kPinnedPath);
   set_for_session("standard_conforming_strings", "on");
   set_for_session("default_transaction_isolation", "read committed");
   set_for_session("default_transaction_read_only", "off");

@@ -1,0 +1,51 @@
+#include "statement.hpp"
+
+extern "C" {
+#include "catalog/namespace.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+// Somebody else's operator in front of PostgreSQL's would run with the rights of whoever runs the statement.
+void require_pinned_path(const char *statement) {
+  if (std::strcmp(namespace_search_path, kPinnedPath) == 0) return;
+  elog(ERROR, "a statement would run under search_path \"%s\": %s", namespace_search_path, statement);
+}
+
+std::uint64_t require_code(int code, int expected, const char *statement) {
+  if (code != expected) elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(code), statement);
+  return SPI_processed;
+}
+
+}  // namespace
+
+std::uint64_t run_statement(const char *statement, int expected, bool read_only) {
+  require_pinned_path(statement);
+  return require_code(SPI_execute(statement, read_only, 0), expected, statement);
+}
+
+std::uint64_t run_plan(SPIPlanPtr plan, ParamListInfo parameters, int expected, bool read_only) {
+  SPIExecuteOptions options = {};
+  options.params = parameters;
+  options.read_only = read_only;
+  return require_code(SPI_execute_plan_extended(plan, &options), expected, "a plan");
+}
+
+SPIPlanPtr prepare_statement(const char *statement, int count, Oid *types, int cursor_options) {
+  require_pinned_path(statement);
+  SPIPlanPtr plan = SPI_prepare_cursor(statement, count, types, cursor_options);
+  if (plan == nullptr) elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(SPI_result), statement);
+  return plan;
+}
+
+int run_unpinned(const char *statement) { return SPI_execute(statement, false, 0); }
+
+std::uint64_t Parameters::execute(const char *statement, int expected, bool read_only) {
+  require_pinned_path(statement);
+  return require_code(SPI_execute_with_args(statement, count_, types_, values_, nulls_, read_only, 0), expected,
+                      statement);
+}
+
+}  // namespace insights::pg
