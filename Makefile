@@ -44,6 +44,7 @@ OBJS = \
 	src/pg/anomalies.o \
 	src/pg/arguments.o \
 	src/pg/audit.o \
+	src/pg/binding.o \
 	src/pg/calendar.o \
 	src/pg/catalog.o \
 	src/pg/compare.o \
@@ -61,6 +62,7 @@ OBJS = \
 	src/pg/memory.o \
 	src/pg/module.o \
 	src/pg/mutes.o \
+	src/pg/needs.o \
 	src/pg/notify.o \
 	src/pg/own_lock.o \
 	src/pg/query.o \
@@ -82,12 +84,14 @@ OBJS = \
 	src/pg/source_check.o \
 	src/pg/source_expression.o \
 	src/pg/source_register.o \
+	src/pg/source_store.o \
 	src/pg/statement.o \
 	src/pg/status.o \
 	src/pg/subtransaction.o \
 	src/pg/tick.o \
 	src/pg/trends.o \
 	src/pg/triage.o \
+	src/pg/trust.o \
 	src/pg/window.o \
 	src/pg/worker.o
 

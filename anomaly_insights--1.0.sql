@@ -5,19 +5,33 @@
 CREATE TABLE @extschema@.delivery_sources (
   name text PRIMARY KEY CHECK (name <> ''),
   relation text NOT NULL,
-  owner text NOT NULL,
   mapping jsonb NOT NULL,
-  registered_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+  registered_by text NOT NULL,
+  registered_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  owner_name text NOT NULL,
+  owner_oid oid NOT NULL,
+  system_identifier bigint NOT NULL,
+  relation_kind text NOT NULL,
+  created_at_type text NOT NULL,
+  needs jsonb NOT NULL
 );
 COMMENT ON TABLE @extschema@.delivery_sources IS
   'where deliveries are, and what their columns mean; written by delivery_source_register and delivery_source_drop';
 COMMENT ON COLUMN @extschema@.delivery_sources.name IS 'how reports call the source';
 COMMENT ON COLUMN @extschema@.delivery_sources.relation IS
   'the relation, quoted and qualified; by name, so that it survives dump and restore';
-COMMENT ON COLUMN @extschema@.delivery_sources.owner IS 'the role that registered it';
 COMMENT ON COLUMN @extschema@.delivery_sources.mapping IS
   'expressions of the canonical fields as PostgreSQL deparses them; statuses, where, time_zone';
+COMMENT ON COLUMN @extschema@.delivery_sources.registered_by IS 'the role that registered it last, for the record';
 COMMENT ON COLUMN @extschema@.delivery_sources.registered_at IS 'when it was registered last';
+COMMENT ON COLUMN @extschema@.delivery_sources.owner_name IS
+  'the role that owned the relation then, and as which the worker reads it; what counts in another cluster, such as after a restore';
+COMMENT ON COLUMN @extschema@.delivery_sources.owner_oid IS 'its OID, which counts in the same cluster';
+COMMENT ON COLUMN @extschema@.delivery_sources.system_identifier IS 'of the cluster in which the OIDs hold';
+COMMENT ON COLUMN @extschema@.delivery_sources.relation_kind IS 'table, view or materialized view';
+COMMENT ON COLUMN @extschema@.delivery_sources.created_at_type IS 'of the raw created_at';
+COMMENT ON COLUMN @extschema@.delivery_sources.needs IS
+  'functions, operators, types and collations that are not built in and that the mapping needs, with owner and volatility';
 REVOKE ALL ON TABLE @extschema@.delivery_sources FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.delivery_sources', '');
 
@@ -27,7 +41,7 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ai_source_register' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION @extschema@.delivery_source_register(regclass, text, jsonb) IS
   'registers a relation as a source of deliveries, or again under the same name; returns the mapping as it was understood';
--- A mapping is SQL that runs with the privileges of whoever asks for a report.
+-- A mapping is SQL that runs with the privileges of whoever asks for a report, and with those of the relation's owner.
 REVOKE ALL ON FUNCTION @extschema@.delivery_source_register(regclass, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.delivery_source_drop(name text DEFAULT 'default')

@@ -82,6 +82,7 @@ RESET ROLE;
 
 -- The owner of the table sees all of it, unless the policy is forced on him too.
 ALTER TABLE deliveries OWNER TO regress_ai_owner;
+SELECT count(delivery_source_register('deliveries'));
 SET ROLE regress_ai_owner;
 SELECT scope, count(*) FROM anomalies_current(as_of => :t) GROUP BY scope ORDER BY scope;
 ALTER TABLE deliveries FORCE ROW LEVEL SECURITY;
@@ -92,6 +93,8 @@ RESET ROLE;
 -- Through a view, the policy is that of the view's owner; with security_invoker, the caller's.
 CREATE VIEW as_owner AS SELECT * FROM deliveries;
 CREATE VIEW as_caller WITH (security_invoker) AS SELECT * FROM deliveries;
+ALTER VIEW as_owner OWNER TO regress_ai_owner;
+ALTER VIEW as_caller OWNER TO regress_ai_owner;
 GRANT SELECT ON as_owner, as_caller TO PUBLIC;
 SELECT count(delivery_source_register(name::regclass, name)) FROM unnest(ARRAY['as_owner', 'as_caller']) name;
 SET ROLE regress_ai_t1;
@@ -109,6 +112,7 @@ ALTER TABLE names ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenants ON names USING ('regress_ai_' || tenant_id = current_user);
 ALTER TABLE deliveries DISABLE ROW LEVEL SECURITY;
 CREATE VIEW named WITH (security_invoker) AS SELECT created_at, name AS tenant_id, target, status FROM deliveries JOIN names USING (tenant_id);
+ALTER VIEW named OWNER TO regress_ai_owner;
 GRANT SELECT ON named TO PUBLIC;
 SELECT count(delivery_source_register('named', 'named'));
 SELECT scope, count(*) FROM anomalies_current(source => 'named', as_of => :t) GROUP BY scope ORDER BY scope;

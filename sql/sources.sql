@@ -28,7 +28,7 @@ SELECT delivery_source_register('several', 'several', '{"attempts": null, "tenan
 SELECT delivery_source_register('several', 'several', '{"endpoint": "url", "status": "lower(state)", "created_at": "time", "tenant_id": "''only''"}');
 
 -- What is stored: the relation qualified, who registered it, the mapping as it was understood.
-SELECT name, relation, owner = current_user AS mine, mapping ->> 'created_at' AS created_at, registered_at <= now() AS registered
+SELECT name, relation, registered_by = current_user AS mine, owner_name = current_user AND owner_oid = current_user::regrole AS owned, relation_kind, created_at_type, needs, mapping ->> 'created_at' AS created_at, registered_at <= now() AS registered
 FROM delivery_sources ORDER BY name COLLATE "C";
 
 -- Registering again replaces, and one drops what it named; the relation stays.
@@ -131,7 +131,7 @@ SELECT * FROM anomalies_explain('t', 'e', source => 'gone', as_of => :t);
 SELECT "check", level, detail, hint FROM delivery_source_check('gone');
 SELECT source, count(*) AS checks, count(*) FILTER (WHERE level = 'error') AS errors FROM delivery_source_check() GROUP BY source ORDER BY source COLLATE "C";
 SELECT count(*) FROM anomalies_current(source => 'default', as_of => :t);
--- a new table of the same name is found by its name, whatever it is
+-- a new relation of the same name is found by its name, and is another one where it is a view
 CREATE VIEW gone AS SELECT :t AS created_at, '/new' AS endpoint, 'failed' AS status FROM generate_series(1, 70);
 SELECT endpoint, recent_failures FROM anomalies_current(source => 'gone', as_of => :t);
 SELECT level FROM delivery_source_check('gone') WHERE "check" = 'relation';

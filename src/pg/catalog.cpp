@@ -1,10 +1,14 @@
 #include "catalog.hpp"
 
 extern "C" {
+#include "access/relation.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "utils/syscache.h"
+#include "utils/varlena.h"
 }
 
 namespace insights::pg {
@@ -66,6 +70,30 @@ Oid owner_of(Oid relation) {
   return read_catalog<Form_pg_class>(RELOID, relation, "relation", [](Form_pg_class row) { return row->relowner; });
 }
 
+Oid function_owner(Oid function) {
+  return read_catalog<Form_pg_proc>(PROCOID, function, "function", [](Form_pg_proc row) { return row->proowner; });
+}
+
+Oid operator_owner(Oid operator_oid) {
+  return read_catalog<Form_pg_operator>(OPEROID, operator_oid, "operator",
+                                        [](Form_pg_operator row) { return row->oprowner; });
+}
+
+Oid type_owner(Oid type) {
+  return read_catalog<Form_pg_type>(TYPEOID, type, "type", [](Form_pg_type row) { return row->typowner; });
+}
+
+Oid collation_owner(Oid collation) {
+  return read_catalog<Form_pg_collation>(COLLOID, collation, "collation",
+                                         [](Form_pg_collation row) { return row->collowner; });
+}
+
+Oid find_relation(const char *qualified_name) {
+  const RangeVar *name = makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(qualified_name)));
+  const Oid schema = name->schemaname != nullptr ? get_namespace_oid(name->schemaname, true) : InvalidOid;
+  return OidIsValid(schema) ? get_relname_relid(name->relname, schema) : InvalidOid;
+}
+
 Oid extension_schema(FunctionCallInfo fcinfo) {
   return read_catalog<Form_pg_proc>(PROCOID, fcinfo->flinfo->fn_oid, "function",
                                     [](Form_pg_proc row) { return row->pronamespace; });
@@ -74,6 +102,12 @@ Oid extension_schema(FunctionCallInfo fcinfo) {
 Oid own_table(Oid schema, const char *name) {
   const Oid table = get_relname_relid(name, schema);
   if (!OidIsValid(table)) own_object_gone("table", name);
+  return table;
+}
+
+Relation open_own_table(Oid schema, const char *name, LOCKMODE lock) {
+  Relation table = try_relation_open(own_table(schema, name), lock);
+  if (table == nullptr) own_object_gone("table", name);
   return table;
 }
 

@@ -3,6 +3,11 @@
 
 #include "pg.hpp"
 
+extern "C" {
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
+}
+
 namespace insights::pg {
 
 // Names as SQL writes them, quoted where need be, operators qualified. Raise 55000 where the object is gone.
@@ -10,8 +15,16 @@ const char *schema_name(Oid schema);
 const char *qualified_function_name(Oid function);
 const char *qualified_operator_name(Oid operator_oid);  // as OPERATOR(schema.name)
 
-// The owner of a relation. Raises 55000 where it is gone.
+// Who owns a relation, a function, an operator, a type, a collation. Raise 55000 where it is gone.
 Oid owner_of(Oid relation);
+Oid function_owner(Oid function);
+Oid operator_owner(Oid operator_oid);
+Oid type_owner(Oid type);
+Oid collation_owner(Oid collation);
+
+// The relation of a name as SQL writes it, whatever the current user's rights; InvalidOid where there is none. Raises
+// 42602 where it is no qualified name.
+Oid find_relation(const char *qualified_name);
 
 // ---- what the extension itself owns, by the schema that it is in ----
 
@@ -20,6 +33,7 @@ Oid extension_schema(FunctionCallInfo fcinfo);
 
 // A table or a type of ours.
 Oid own_table(Oid schema, const char *name);
+Relation open_own_table(Oid schema, const char *name, LOCKMODE lock);
 Oid own_type(Oid schema, const char *name);
 
 // A statement of ours: the format with the quoted schema's name for each @.

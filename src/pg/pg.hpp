@@ -41,6 +41,28 @@ extern "C" {
 #define AI_WALKER(function) (reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(function)))
 #endif
 
+// Rights on a schema and on a function.
+extern "C" {
+#if PG_VERSION_NUM >= 160000
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#endif
+#include "utils/acl.h"
+}
+#if PG_VERSION_NUM >= 160000
+inline AclResult namespace_aclcheck(Oid schema, Oid role, AclMode mode) {
+  return object_aclcheck(NamespaceRelationId, schema, role, mode);
+}
+inline AclResult function_aclcheck(Oid function, Oid role) {
+  return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE);
+}
+#else
+inline AclResult namespace_aclcheck(Oid schema, Oid role, AclMode mode) {
+  return pg_namespace_aclcheck(schema, role, mode);
+}
+inline AclResult function_aclcheck(Oid function, Oid role) { return pg_proc_aclcheck(function, role, ACL_EXECUTE); }
+#endif
+
 #include "../core/error.hpp"
 #include "../core/poll.hpp"
 #include "../core/text.hpp"

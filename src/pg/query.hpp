@@ -36,6 +36,7 @@ struct ScanRequest {
   const char *tenant;            // null: all
   const char *endpoint;          // null: all
   bool missing_is_unknown;       // a missing tenant or endpoint counts as 'unknown', as in the original
+  bool as_owner;                 // in the name of the relation's owner, and not of who asks
   bool ungrouped;                // tenants and endpoints do not matter: all deliveries are one group
   bool attempts;                 // the shape looks at attempts
   bool labels;                   // and triage labels: those of the source, or what triage_label() makes of its failures

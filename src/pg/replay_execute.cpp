@@ -379,15 +379,14 @@ ANOMALY_INSIGHTS_FUNCTION(ai_replay_execute) {
   require_fresh_snapshots("replay_execute");
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const Oid schema = extension_schema(fcinfo);
+  int pinned = pin_settings(kPinnedPath);
   const Source *source = source_argument(fcinfo, 3);
   require_id(source);
-  require_source_relation(source);
   const ReplayRequest request = {key_argument(fcinfo, 1), GetUserNameFromId(GetUserId(), false), source->name,
                                  ids_argument(fcinfo, 0), flag_argument(fcinfo, 2, "force")};
   const AuditSource from = {PG_ARGISNULL(4) ? static_cast<Datum>(0) : PG_GETARG_DATUM(4), PG_ARGISNULL(4)};
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  int pinned = pin_settings(kPinnedPath);
   Datum results = claim(schema, request);
   if (results == static_cast<Datum>(0)) results = execute(schema, *source, request, from, &pinned);
   put_results(result, results);

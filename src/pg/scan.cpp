@@ -5,6 +5,7 @@
 #include "query.hpp"
 #include "rollup_type.hpp"
 #include "statement.hpp"
+#include "trust.hpp"
 
 extern "C" {
 #include "nodes/nodeFuncs.h"
@@ -123,6 +124,7 @@ SPIPlanPtr run_query(const ScanRequest &request, QueryBuilder build, const Query
   ErrorContextCallback context = {error_context_stack, add_context, const_cast<Source *>(request.source)};
   error_context_stack = &context;
   SPIPlanPtr plan = prepare(build(request), all);
+  if (request.as_owner) require_trusted(*request.source, plan);
   run_plan(plan, make_parameters(all.types, values, all.count), SPI_OK_SELECT, true);
   error_context_stack = context.previous;
   return plan;

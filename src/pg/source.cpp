@@ -5,7 +5,7 @@
 
 extern "C" {
 #include "access/genam.h"
-#include "access/table.h"
+#include "access/relation.h"
 #include "catalog/namespace.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -18,7 +18,24 @@ namespace insights::pg {
 namespace {
 
 // Columns of delivery_sources, in the order of the install script.
-enum SourceColumn : int { kName = 1, kRelation, kOwner, kMapping };
+enum SourceColumn : int {
+  kName = 1,
+  kRelation,
+  kMapping,
+  kRegisteredBy,
+  kRegisteredAt,
+  kOwnerName,
+  kOwnerOid,
+  kSystemIdentifier,
+  kRelationKind,
+  kCreatedAtType,
+  kNeeds
+};
+
+// As what reports take them.
+constexpr const char *kReportedTypes[kFieldCount] = {"text", "timestamptz", "timestamptz", "text", "text",
+                                                     "text", "text",        "text",        "int4", "int4",
+                                                     "int4", "timestamptz", "int4",        "text"};
 
 constexpr const char *kFieldNames[kFieldCount] = {
     "id",           "created_at",   "updated_at", "tenant_id",    "endpoint",      "event_type",  "status",
@@ -41,7 +58,7 @@ char *jsonb_text(JsonbContainer *object, const char *key) {
   pg_unreachable();
 }
 
-Source *read_source(HeapTuple tuple, TupleDesc descriptor) {
+Source *read_source(HeapTuple tuple, TupleDesc descriptor, Oid schema) {
   auto *source = static_cast<Source *>(palloc0(sizeof(Source)));
   const auto column = [&](SourceColumn number, Oid type = TEXTOID) {
     bool null = false;
@@ -50,9 +67,16 @@ Source *read_source(HeapTuple tuple, TupleDesc descriptor) {
     if (null) refuse_row();
     return value;
   };
+  source->schema = schema;
   source->name = TextDatumGetCString(column(kName));
   source->relation = TextDatumGetCString(column(kRelation));
-  source->owner = TextDatumGetCString(column(kOwner));
+  source->registered_by = TextDatumGetCString(column(kRegisteredBy));
+  Binding &binding = source->binding;
+  binding.owner = {TextDatumGetCString(column(kOwnerName)), DatumGetObjectId(column(kOwnerOid, OIDOID))};
+  binding.system_identifier = static_cast<std::uint64_t>(DatumGetInt64(column(kSystemIdentifier, INT8OID)));
+  binding.relation_kind = TextDatumGetCString(column(kRelationKind));
+  binding.created_at_type = TextDatumGetCString(column(kCreatedAtType));
+  read_needs(&DatumGetJsonbPCopy(column(kNeeds, JSONBOID))->root, &binding);
 
   JsonbContainer *mapping = &DatumGetJsonbPCopy(column(kMapping, JSONBOID))->root;
   for (int i = 0; i < kFieldCount; ++i) source->fields[i] = jsonb_text(mapping, kFieldNames[i]);
@@ -109,18 +133,19 @@ const char *quoted_names(const List *sources) {
 
 const char *field_name(Field field) { return kFieldNames[static_cast<int>(field)]; }
 
+const char *reported_type(Field field) { return kReportedTypes[static_cast<int>(field)]; }
+
 List *all_sources(Oid schema) {
-  const Oid table = own_table(schema, "delivery_sources");
   List *sources = NIL;
-  Relation relation = table_open(table, AccessShareLock);
+  Relation relation = open_own_table(schema, "delivery_sources", AccessShareLock);
   Snapshot snapshot = RegisterSnapshot(GetActiveSnapshot());
   SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
   while (HeapTuple tuple = systable_getnext(scan)) {
-    sources = lappend(sources, read_source(tuple, RelationGetDescr(relation)));
+    sources = lappend(sources, read_source(tuple, RelationGetDescr(relation), schema));
   }
   systable_endscan(scan);
   UnregisterSnapshot(snapshot);
-  table_close(relation, AccessShareLock);
+  relation_close(relation, AccessShareLock);
   list_sort(sources, by_name);
   return sources;
 }
@@ -148,13 +173,13 @@ Source *find_source(Oid schema, const char *name) {
   return source;
 }
 
-Oid source_relation(const Source *source) {
+Oid source_relation(const Source *source, LOCKMODE lock) {
   List *names = textToQualifiedNameList(cstring_to_text(source->relation));
-  return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
+  return RangeVarGetRelid(makeRangeVarFromNameList(names), lock, true);
 }
 
-Oid require_source_relation(const Source *source) {
-  const Oid relation = source_relation(source);
+Oid require_source_relation(const Source *source, LOCKMODE lock) {
+  const Oid relation = source_relation(source, lock);
   if (!OidIsValid(relation)) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
                     errmsg("relation %s of delivery source \"%s\" does not exist", source->relation, source->name),

@@ -2,7 +2,12 @@
 #pragma once
 
 #include "arguments.hpp"
+#include "binding.hpp"
 #include "pg.hpp"
+
+extern "C" {
+#include "storage/lockdefs.h"
+}
 
 namespace insights::pg {
 
@@ -27,12 +32,17 @@ constexpr int kFieldCount = 14;
 
 const char *field_name(Field field);
 
+// The type that reports cast it to.
+const char *reported_type(Field field);
+
 // A row of delivery_sources. All texts are palloc'd; an expression is SQL that PostgreSQL deparsed under an empty
 // search_path, so it means the same to everybody.
 struct Source {
+  Oid schema;  // of the extension
   char *name;
   char *relation;             // quoted and qualified
-  char *owner;                // the role that registered it
+  Binding binding;            // to what was checked when it was registered
+  char *registered_by;        // for the record
   char *fields[kFieldCount];  // expressions, null where the source has no such field
   char *filter;               // a condition, or null
   char *time_zone;            // of a created_at that is a timestamp without zone; else null
@@ -55,9 +65,9 @@ Source *find_source_if_exists(Oid schema, const char *name);
 List *all_sources(Oid schema);
 
 // The relation of a source, or InvalidOid where it is gone. By name, always: an old OID may be another table's by now.
-Oid source_relation(const Source *source);
+Oid source_relation(const Source *source, LOCKMODE lock = NoLock);
 
 // Raises 42P01 where the relation is gone.
-Oid require_source_relation(const Source *source);
+Oid require_source_relation(const Source *source, LOCKMODE lock = NoLock);
 
 }  // namespace insights::pg

@@ -8,6 +8,7 @@
 #include "source_expression.hpp"
 #include "statement.hpp"
 #include "subtransaction.hpp"
+#include "trust.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -116,19 +117,33 @@ void check_types(Report *report, const Source *source) {
   }
 }
 
-void check_owner(Report *report, const Source *source, Oid relation) {
-  const Oid owner = get_role_oid(source->owner, true);
-  if (!OidIsValid(owner)) {
-    report->add(source->name, "owner", "warning",
-                psprintf("role \"%s\", which registered the source, does not exist", source->owner),
-                "Register the source again as a role that stays.");
-  } else if (pg_class_aclcheck(relation, owner, ACL_SELECT) != ACLCHECK_OK &&
-             pg_attribute_aclcheck_all(relation, owner, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK) {
-    report->add(source->name, "owner", "warning",
-                psprintf("role \"%s\", which registered the source, may not read it", source->owner),
-                "Grant it SELECT, or register the source again as another role.");
+// Whether the relation is what the source was bound to; if not, there is nothing to be said of what it is now.
+bool check_binding(Report *report, const Source *source) {
+  const char *change = find_change(*source);
+  if (change == nullptr) {
+    report->add(source->name, "binding", "ok", psprintf("as it was registered by \"%s\"", source->registered_by));
+    return true;
+  }
+  report->add(source->name, "binding", "error", psprintf("changed since it was registered: %s", change),
+              register_again(*source, source->schema));
+  return false;
+}
+
+// Whether the worker can read it as the relation's owner.
+void check_owner(Report *report, const Source *source, SPIPlanPtr plan) {
+  const Oid owner = bound_owner(*source);
+  const char *name = GetUserNameFromId(owner, false);
+  if (const char *untrusted = find_untrusted(owner, plan)) {
+    report->add(source->name, "owner", "error",
+                psprintf("the worker cannot read it as superuser \"%s\": %s", name, untrusted),
+                "Give the relation an owner who is no superuser, and register the source again.");
+  } else if (namespace_aclcheck(source->schema, owner, ACL_USAGE) != ACLCHECK_OK) {
+    report->add(
+        source->name, "owner", "error",
+        psprintf("\"%s\", as whom the worker reads it, may not use schema %s", name, schema_name(source->schema)),
+        psprintf("GRANT USAGE ON SCHEMA %s TO %s;", schema_name(source->schema), quote_identifier(name)));
   } else {
-    report->add(source->name, "owner", "ok", psprintf("registered by \"%s\"", source->owner));
+    report->add(source->name, "owner", "ok", psprintf("the worker reads it as \"%s\", who owns it", name));
   }
 }
 
@@ -171,19 +186,13 @@ void check_mapping(Report *report, const Source *source, Oid schema) {
   const ScanRequest request = trial_request(source, schema);
   SPIPlanPtr plan = prepare_rollup_query(request);
   report->add(source->name, "mapping", "ok", "all of its columns and functions are there");
+  check_owner(report, source, plan);
   if (hides_rows(plan)) {
     report->add(source->name, "row security", "info", "row-level security hides rows from you",
                 "Reports count what you may see, and say nothing of the fleet as a whole.");
   } else {
     report->add(source->name, "row security", "ok", "no row-level security is in force for you");
   }
-}
-
-// What may be mended by registering the source again.
-bool is_of_the_mapping(int sqlstate) {
-  return sqlstate == ERRCODE_UNDEFINED_COLUMN || sqlstate == ERRCODE_UNDEFINED_FUNCTION ||
-         sqlstate == ERRCODE_UNDEFINED_TABLE || sqlstate == ERRCODE_UNDEFINED_OBJECT ||
-         sqlstate == ERRCODE_DATATYPE_MISMATCH;
 }
 
 void check_source(Report *report, const Source *source, Oid schema, const char *volatile *check) {
@@ -197,7 +206,8 @@ void check_source(Report *report, const Source *source, Oid schema, const char *
     return;
   }
   report->add(source->name, "relation", "ok", psprintf("%s exists", source->relation));
-  check_owner(report, source, oid);
+  *check = "binding";
+  if (!check_binding(report, source)) return relation_close(relation, AccessShareLock);
   check_time(report, source, relation);
   check_index(report, source, relation);
   *check = "mapping";
@@ -213,7 +223,7 @@ void check_by_itself(Report *report, const Source *source, Oid schema) {
   const char *volatile check = "relation";  // what is being checked
   const ErrorData *error = in_subtransaction([&] { check_source(report, source, schema, &check); });
   if (error == nullptr) return;
-  const char *hint = is_of_the_mapping(error->sqlerrcode) ? "Register the source again." : error->hint;
+  const char *hint = is_of_the_mapping(error) ? "Register the source again." : error->hint;
   report->add(source->name, check, "error", error->message, hint);
 }
 

@@ -8,10 +8,11 @@
 #include "rollup_type.hpp"
 #include "runs.hpp"
 #include "scan.hpp"
-#include "source.hpp"
 #include "source_expression.hpp"
+#include "source_store.hpp"
 #include "statement.hpp"
 #include "tick.hpp"
+#include "trust.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -277,50 +278,23 @@ Datum resolved_mapping(const Source &source, const char *statuses) {
   return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }
 
-// Starts the inner query as the caller, without running it: that checks the types, and the caller's privileges.
-void try_query(const Source *source, Oid schema) {
-  const ScanRequest request = trial_request(source, schema);
-  const char *query = psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request));
-  const Oid time_type = source->time_zone != nullptr ? TIMESTAMPOID : TIMESTAMPTZOID;
+// Starts the inner query as the relation's owner, without running it: that checks the types and his privileges. What
+// the planner may call of his cannot leave anything behind.
+void try_as_owner(const Source &source, Oid owner) {
+  require_usable_schema(owner, source.schema);
+  const Identity caller = become_restricted(owner);
+  const int settings = NewGUCNestLevel();
+  const ScanRequest request = trial_request(&source, source.schema);
+  SPIPlanPtr plan = prepare_rollup_query(request);
+  require_usable_functions(owner, plan);
+  require_trusted(source, plan);
+  const Oid time_type = source.time_zone != nullptr ? TIMESTAMPOID : TIMESTAMPTZOID;
   Parameters parameters;
   parameters.put(time_type, TimestampTzGetDatum(0));
   parameters.put(time_type, TimestampTzGetDatum(0));
-  parameters.put(own_type(schema, "delivery_rollup"), PointerGetDatum(make_flat(request.shape)));
-  parameters.read(query);
-}
-
-// Whoever may use a source's registration as his own: its owner's members, and those of the extension's owner.
-void check_ownership(const Source *source, Oid table_owner) {
-  const Oid owner = get_role_oid(source->owner, true);
-  if (has_privs_of_role(GetUserId(), table_owner) || (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner)))
-    return;
-  ereport(ERROR,
-          (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be owner of delivery source \"%s\"", source->name),
-           errdetail("It was registered by \"%s\".", source->owner)));
-}
-
-// Keeps others from changing sources until the end of the transaction; readers go on. Returns the table's owner.
-Oid lock_sources(Oid schema) {
-  PreventCommandDuringRecovery("a change of delivery sources");
-  Relation table = relation_open(own_table(schema, "delivery_sources"), ShareRowExclusiveLock);
-  const Oid owner = table->rd_rel->relowner;
-  relation_close(table, NoLock);
-  return owner;
-}
-
-// The source as it is now, whatever the statement's snapshot saw before the lock. Null where there is none.
-Source *find_latest_source(Oid schema, const char *name) {
-  PushActiveSnapshot(GetLatestSnapshot());
-  Source *source = find_source_if_exists(schema, name);
-  PopActiveSnapshot();
-  return source;
-}
-
-// Runs one statement on delivery_sources as the owner of that table, who alone may write to it; the right to register
-// is the right to call the function.
-void write_sources(Oid owner, Parameters &parameters, const char *statement, int expected) {
-  const Identity caller = become(owner);
-  parameters.run(statement, expected);
+  parameters.put(own_type(source.schema, "delivery_rollup"), PointerGetDatum(make_flat(request.shape)));
+  parameters.read(psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request)));
+  AtEOXact_GUC(false, settings);
   become(caller);
 }
 
@@ -333,23 +307,21 @@ char *source_name_argument(FunctionCallInfo fcinfo, int number) {
   return name;
 }
 
-void store_source(const Source &source, Datum mapping, Oid schema) {
-  const Oid owner = lock_sources(schema);
-  char *source_owner = source.owner;
-  if (const Source *existing = find_latest_source(schema, source.name)) {
-    check_ownership(existing, owner);
-    // As CREATE OR REPLACE does: whoever acts for the owner does not become the owner.
-    if (OidIsValid(get_role_oid(existing->owner, true))) source_owner = existing->owner;
-  }
-  Parameters parameters;
-  for (const char *text : {source.name, source.relation, source_owner}) parameters.text(text);
-  parameters.put(JSONBOID, mapping);
-  write_sources(owner, parameters,
-                own_statement(schema,
-                              "INSERT INTO @.delivery_sources (name, relation, owner, mapping) VALUES ($1, $2, $3, $4) "
-                              "ON CONFLICT (name) DO UPDATE SET relation = excluded.relation, owner = excluded.owner, "
-                              "mapping = excluded.mapping, registered_at = excluded.registered_at"),
-                SPI_OK_INSERT);
+// Registering gives the worker the rights of the relation's owner, so it takes them, as CREATE INDEX does.
+void require_relation_owner(Relation relation) {
+  const Oid owner = relation->rd_rel->relowner;
+  if (has_privs_of_role(GetUserId(), owner)) return;
+  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                  errmsg("must be owner of relation %s", RelationGetRelationName(relation)),
+                  errdetail("The worker reads a source as the owner of its relation."),
+                  errhint("Register it as role \"%s\" or as a member of it.", GetUserNameFromId(owner, false))));
+}
+
+// In the place of one of the same name, if there is one.
+void replace_source(const Source &source, Datum mapping) {
+  lock_sources(source.schema);
+  if (const Source *existing = find_latest_source(source.schema, source.name)) require_management(*existing);
+  store_source(source, mapping);
 }
 
 }  // namespace
@@ -376,12 +348,14 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", PG_GETARG_OID(0))));
   }
   check_relation(registration.relation);
+  require_relation_owner(registration.relation);
 
   SPI_connect();
   Source &source = registration.source;
+  source.schema = schema;
   source.relation = psprintf("%s.%s", schema_name(RelationGetNamespace(registration.relation)),
                              quote_identifier(RelationGetRelationName(registration.relation)));
-  source.owner = GetUserNameFromId(GetUserId(), false);
+  source.registered_by = GetUserNameFromId(GetUserId(), false);
   map_names(&registration);
   // From here on as reports run: names of the caller's search_path are resolved by now.
   const int level = pin_settings(kPinnedPath);
@@ -392,8 +366,9 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
   MemoryContext spi = MemoryContextSwitchTo(caller);
   const Datum mapping = resolved_mapping(source, statuses);
   MemoryContextSwitchTo(spi);
-  try_query(&source, schema);
-  store_source(source, mapping, schema);
+  source.binding = current_binding(source, registration.relation);
+  try_as_owner(source, source.binding.owner.oid);
+  replace_source(source, mapping);
   AtEOXact_GUC(true, level);
   SPI_finish();
   wake_worker_at_commit();
@@ -405,16 +380,13 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
 ANOMALY_INSIGHTS_FUNCTION(ai_source_drop) {
   const Oid schema = extension_schema(fcinfo);
   const char *wanted = source_name_argument(fcinfo, 0);
-  const Oid owner = lock_sources(schema);
+  lock_sources(schema);
   const Source *source = find_latest_source(schema, wanted);
   if (source == nullptr) source = find_source(schema, wanted);  // says that there is none
-  check_ownership(source, owner);
-  Parameters parameters;
-  parameters.text(source->name);
+  require_management(*source);
   SPI_connect();
-  write_sources(owner, parameters, own_statement(schema, "DELETE FROM @.delivery_sources WHERE name = $1"),
-                SPI_OK_DELETE);
-  const Identity caller = become(owner);
+  delete_source(*source);
+  const Identity caller = become(owner_of(own_table(schema, "delivery_sources")));
   resolve_incidents_of(schema, source->name, GetCurrentTransactionStartTimestamp());
   become(caller);
   SPI_finish();

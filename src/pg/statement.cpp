@@ -6,13 +6,13 @@ extern "C" {
 
 namespace insights::pg {
 
-namespace {
-
 // Somebody else's operator in front of PostgreSQL's would run with the rights of whoever runs the statement.
-void require_pinned_path(const char *statement) {
+void require_pinned_path(const char *what) {
   if (std::strcmp(namespace_search_path, kPinnedPath) == 0) return;
-  elog(ERROR, "a statement would run under search_path \"%s\": %s", namespace_search_path, statement);
+  elog(ERROR, "a statement would be parsed under search_path \"%s\": %s", namespace_search_path, what);
 }
+
+namespace {
 
 std::uint64_t require_code(int code, int expected, const char *statement) {
   if (code != expected) elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(code), statement);

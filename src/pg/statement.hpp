@@ -12,6 +12,9 @@ constexpr const char *kPinnedPath = "pg_catalog, pg_temp";
 // All of these run between SPI_connect and SPI_finish, and under kPinnedPath: anything else is an internal error. They
 // raise what the statement raises, and an internal error where it is not of the expected kind (an SPI_OK_...).
 
+// Raises an internal error unless kPinnedPath is in force. `what` is about to be parsed.
+void require_pinned_path(const char *what);
+
 // Runs a statement and gives the number of its rows. Read-only ones go by the caller's snapshot.
 std::uint64_t run_statement(const char *statement, int expected, bool read_only);
 

@@ -2,11 +2,13 @@
 #include "arguments.hpp"
 #include "catalog.hpp"
 #include "guard.hpp"
+#include "role.hpp"
 #include "row.hpp"
 #include "runs.hpp"
 #include "settings.hpp"
 #include "source.hpp"
 #include "statement.hpp"
+#include "subtransaction.hpp"
 #include "worker.hpp"
 
 extern "C" {
@@ -49,7 +51,22 @@ std::int64_t open_incidents(Oid schema, const char *source) {
   return Columns(0).bigint();
 }
 
-const char *state_of(const RunRecord &run) {
+// What changed of the source since it was registered; null where nothing did. Looked at as who owns the relation, as a
+// scan does.
+const char *change_of(const Source &source) {
+  const char *change = nullptr;
+  const ErrorData *error = in_subtransaction([&] {
+    const Identity caller = become_restricted(bound_owner(source));
+    change = find_change(source);
+    become(caller);
+  });
+  if (error == nullptr) return change;
+  if (is_of_the_mapping(error)) return error->message;
+  return error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE ? error->detail : nullptr;
+}
+
+const char *state_of(const RunRecord &run, const char *change) {
+  if (change != nullptr) return "changed";
   if (!OidIsValid(run.database)) return "never run";
   return run.failures > 0 ? "failing" : "ok";
 }
@@ -68,11 +85,14 @@ TimestampTz next_run(const RunRecord &run) {
   return Max(next_start, run.next_run);
 }
 
-void put_status(ReturnSetInfo *result, Oid schema, const char *source, const WorkerState &worker) {
+void put_status(ReturnSetInfo *result, const Source &registered, const WorkerState &worker) {
+  const Oid schema = registered.schema;
+  const char *source = registered.name;
   const RunRecord run = read_run(schema, source);
+  const char *change = change_of(registered);
   Row row;
   row.text(Text(source));
-  row.text(Text(state_of(run)));
+  row.text(Text(state_of(run, change)));
   put_time(&row, run.last_run);
   put_time(&row, run.last_success);
   run.last_run == 0 ? row.null() : row.interval(run.duration);
@@ -80,7 +100,7 @@ void put_status(ReturnSetInfo *result, Oid schema, const char *source, const Wor
   row.count(static_cast<std::uint64_t>(open_incidents(schema, source)));
   row.integer(run.failures);
   put_time(&row, next_run(run));
-  put_text(&row, run.error);
+  put_text(&row, change != nullptr ? change : run.error);
   put_time(&row, run.last_error_at);
   put_text(&row, run.run_by);
   row.text(Text(worker.said));
@@ -103,7 +123,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_status) {
   const WorkerState worker = worker_state();
   SPI_connect();
   const ListCell *cell = nullptr;
-  foreach (cell, all_sources(schema)) put_status(result, schema, static_cast<Source *>(lfirst(cell))->name, worker);
+  foreach (cell, all_sources(schema)) put_status(result, *static_cast<Source *>(lfirst(cell)), worker);
   SPI_finish();
   return static_cast<Datum>(0);
 }

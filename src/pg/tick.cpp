@@ -4,10 +4,10 @@
 #include "incident_store.hpp"
 #include "role.hpp"
 #include "settings.hpp"
+#include "source_store.hpp"
 #include "subtransaction.hpp"
 
 extern "C" {
-#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 }
@@ -16,24 +16,18 @@ namespace insights::pg {
 
 namespace {
 
-Oid owner_of_source(const Source *source) {
-  const Oid owner = get_role_oid(source->owner, true);
-  if (!OidIsValid(owner)) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    errmsg("role \"%s\", which registered delivery source \"%s\", does not exist", source->owner,
-                           source->name),
-                    errhint("Drop the source with delivery_source_drop('%s') and register it again.", source->name)));
-  }
-  return owner;
-}
-
-// The scan runs code that is not ours: the mapping's expressions, views, policies.
+// The scan runs code that is not ours: the mapping's expressions, views, policies. So it runs as the relation's owner,
+// security-restricted, as ANALYZE does.
 std::string_view scan_as_owner(Oid schema, const Source *source, Detection *detection) {
-  const Identity caller = become_restricted(owner_of_source(source));
+  const Identity caller = become_restricted(bound_owner(*source));
   const int settings = NewGUCNestLevel();
-  const std::string_view rollup = scan_for_detection(schema, plan_scan(*detection, source, nullptr), detection);
+  const Binding binding = require_binding(*source);
+  WindowScan scan = plan_scan(*detection, source, nullptr);
+  scan.as_owner = true;
+  const std::string_view rollup = scan_for_detection(schema, scan, detection);
   AtEOXact_GUC(false, settings);
   become(caller);
+  if (is_outdated(source->binding, binding)) store_binding(*source, binding);
   return rollup;
 }
 

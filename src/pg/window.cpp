@@ -28,7 +28,9 @@ Window window_arguments(FunctionCallInfo fcinfo, int hours, int as_of) {
 }
 
 const Source *source_argument(FunctionCallInfo fcinfo, int number) {
-  return find_source(extension_schema(fcinfo), text_or_null(fcinfo, number));
+  const Source *source = find_source(extension_schema(fcinfo), text_or_null(fcinfo, number));
+  require_binding(*source);
+  return source;
 }
 
 ScanResult scan_window(Oid schema, const WindowScan &scan) {
@@ -45,6 +47,7 @@ ScanResult scan_window(Oid schema, const WindowScan &scan) {
   request.endpoint = scan.endpoint;
   request.missing_is_unknown = scan.missing_is_unknown;
   request.ungrouped = scan.ungrouped;
+  request.as_owner = scan.as_owner;
   request.attempts = (scan.counters & kAttemptCounters) != 0;
   request.labels = (scan.counters & kLabelCounters) != 0 ||
                    ((scan.counters & kFailureCounters) != 0 && labels_may_say_failure(request.source));

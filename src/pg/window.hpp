@@ -18,6 +18,7 @@ struct WindowScan {
   const Source *source;
   const char *tenant;
   const char *endpoint;
+  bool as_owner;  // in the name of the relation's owner, and not of who asks
   bool ungrouped;
   bool missing_is_unknown;
 };

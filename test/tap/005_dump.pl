@@ -90,7 +90,7 @@ sub state_of
 {
 	my ($database) = @_;
 	my $sql = "SET search_path = insights, public;\n";
-	$sql .= "SELECT name, relation, owner, mapping, registered_at FROM delivery_sources ORDER BY name;\n";
+	$sql .= "SELECT name, relation, registered_by, mapping, registered_at, owner_name, relation_kind, created_at_type, needs FROM delivery_sources ORDER BY name;\n";
 	$sql .= "SELECT tenant_id, rollup FROM kept ORDER BY tenant_id;\nSELECT rollup FROM total;\n";
 	$sql .= "SELECT * FROM kept, rollup_cells(rollup) ORDER BY 1, 3, 4, 5;\n";
 	$sql .= "INSERT INTO with_default VALUES (1); SELECT r FROM with_default;\n";

@@ -198,7 +198,7 @@ subtest 'who registers' => sub {
 		'SELECT * FROM delivery_sources',
 		q(UPDATE delivery_sources SET mapping = '{}'),
 		'DELETE FROM delivery_sources',
-		q(INSERT INTO delivery_sources VALUES ('x', 'orders', 'alice', '{}'))
+		q(INSERT INTO delivery_sources (name) VALUES ('x'))
 	  );
 	is(run_as('alice', q(SELECT count(*) FROM delivery_source_check('orders'))) > 0, 1, 'the check is for all');
 
@@ -210,13 +210,13 @@ ALTER TABLE its_own OWNER TO registrar;
 )
 	);
 	run_as('registrar', "SELECT delivery_source_register('its_own', 'its_own')");
-	is($node->safe_psql('postgres', q(SELECT owner FROM delivery_sources WHERE name = 'its_own')),
+	is($node->safe_psql('postgres', q(SELECT registered_by FROM delivery_sources WHERE name = 'its_own')),
 		'registrar', 'with EXECUTE it is registered, with its owner');
 	denied(
 		'registrar',
 		"SELECT delivery_source_register('deliveries', 'theirs')",
-		qr/permission denied for table deliveries/,
-		'not a table that it may not read'
+		qr/must be owner of relation deliveries/,
+		'not a table that is not its own'
 	);
 	denied(
 		'registrar', "SELECT delivery_source_register('its_own', 'orders')",
@@ -234,14 +234,17 @@ subtest 'a mapping runs as the caller' => sub {
 	$node->safe_psql(
 		'postgres', q(
 CREATE SCHEMA AUTHORIZATION mallory;
-GRANT USAGE ON SCHEMA mallory TO alice;
+GRANT USAGE ON SCHEMA mallory TO alice, bob;
+CREATE TABLE bobs AS SELECT * FROM orders;
+ALTER TABLE bobs OWNER TO bob;
+GRANT SELECT ON bobs TO alice;
 CREATE TABLE vault (secret text);
 INSERT INTO vault VALUES ('the treasure');
 )
 	);
 	run_as('mallory', 'CREATE FUNCTION mallory.name(text) RETURNS text LANGUAGE sql STABLE AS $$ SELECT $1 $$');
 	$node->safe_psql(
-		'postgres', q(SELECT delivery_source_register('orders', 'named',
+		'postgres', q(SELECT delivery_source_register('bobs', 'named',
 	  '{"tenant_id": "org", "endpoint": "mallory.name(hook)", "status": "state", "created_at": "placed"}'))
 	);
 	my $report = "SELECT endpoint, recent_count FROM anomalies_current(source => 'named', $noon)";
@@ -261,14 +264,20 @@ INSERT INTO vault VALUES ('the treasure');
 	);
 	denied('alice', $report, qr/permission denied for table vault/, 'it opens nothing to alice that was closed to her');
 	run_as('mallory',
-		'CREATE OR REPLACE FUNCTION mallory.name(text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$ BEGIN DELETE FROM public.orders; RETURN $1; END $$'
+		'CREATE OR REPLACE FUNCTION mallory.name(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN DELETE FROM public.bobs; RETURN $1; END $$'
 	);
-	denied('alice', $report, qr/permission denied for table orders/, 'nor lets her delete');
-	is($node->safe_psql('postgres', 'SELECT count(*) FROM orders'), '30', 'all is still there');
+	my ($state, $text) = error_of($node, 'postgres', "$report;", connstr => as('alice'));
+	is($state, '0A000', 'nor lets her delete');
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM bobs'), '30', 'all is still there');
+	run_as('mallory',
+		'CREATE OR REPLACE FUNCTION mallory.name(text) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT $1 $$');
+	($state, $text) = error_of($node, 'postgres', "$report;");
+	is($state, '55000', 'a function that becomes volatile is an error');
+	like($text, qr/changed since it was registered.*volatile, and was stable/s, 'that says so');
 	run_as('mallory', 'DROP FUNCTION mallory.name(text)');
-	my ($state, $text) = error_of($node, 'postgres', "$report;");
-	is($state, '42883', 'a function that is gone is an error');
-	like($text, qr/delivery source "named"/, 'that names the source');
+	($state, $text) = error_of($node, 'postgres', "$report;");
+	is($state, '55000', 'a function that is gone is an error');
+	like($text, qr/delivery source "named" changed.*function mallory\.name\(text\) does not exist/s, 'that names both');
 	is(
 		$node->safe_psql('postgres', q(SELECT count(*) > 0 FROM delivery_source_check('named') WHERE level = 'error')),
 		't',

@@ -1,0 +1,52 @@
+// What a query calls, compares by and reads that PostgreSQL does not bring along: whoever owns it can change what the
+// query does.
+#pragma once
+
+#include "pg.hpp"
+
+extern "C" {
+#include "catalog/objectaddress.h"
+#include "nodes/parsenodes.h"
+}
+
+namespace insights::pg {
+
+// Functions, operators with their functions, types, collations, relations with their partitions, and the servers of
+// foreign tables: each once, in the order in which they were met. Of domains also what their constraints need, of
+// aggregates their support functions. Relations only where `relations` says so.
+class Needs {
+ public:
+  explicit Needs(bool relations) : relations_(relations) {}
+
+  // All of an analysed or rewritten query, what lies below its views included where it is rewritten.
+  void add_query(Query *query);
+  // The operator by which a type's values are equal, if it has one.
+  void add_equality(Oid type);
+  void add_function(Oid function);
+
+  // ObjectAddress pointers.
+  const List *objects() const { return objects_; }
+
+ private:
+  static bool walk(Node *node, void *needs);
+  bool visit(Node *node);
+  void visit_types(Node *node);
+  bool add(Oid catalog, Oid oid);  // whether it is new
+  void add_operator(Oid operator_oid);
+  void add_aggregate(Oid aggregate);
+  void add_type(Oid type);
+  void add_domain(Oid type);
+  void add_collation(Oid collation);
+  void add_relation(Oid relation);
+
+  bool relations_;
+  List *objects_ = NIL;
+};
+
+// The role that owns an object. Raises 55000 where it is gone.
+Oid owner_of_object(const ObjectAddress &object);
+
+// What it is, as "function schema.name(type)".
+const char *describe_object(const ObjectAddress &object);
+
+}  // namespace insights::pg
