@@ -51,6 +51,7 @@ OBJS = \
 	src/pg/deliveries.o \
 	src/pg/delivery_filter.o \
 	src/pg/detection.o \
+	src/pg/grants.o \
 	src/pg/guard.o \
 	src/pg/history.o \
 	src/pg/incident_store.o \
@@ -88,6 +89,7 @@ OBJS = \
 	src/pg/statement.o \
 	src/pg/status.o \
 	src/pg/subtransaction.o \
+	src/pg/tenants.o \
 	src/pg/tick.o \
 	src/pg/trends.o \
 	src/pg/triage.o \

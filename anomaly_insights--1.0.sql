@@ -674,7 +674,7 @@ CREATE FUNCTION @extschema@.anomaly_mute(
   reason text DEFAULT NULL, severity_cap text DEFAULT NULL, source text DEFAULT NULL,
   days int[] DEFAULT NULL, from_time time DEFAULT NULL, to_time time DEFAULT NULL, time_zone text DEFAULT NULL)
 RETURNS bigint
-AS 'MODULE_PATHNAME', 'ai_anomaly_mute' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS 'MODULE_PATHNAME', 'ai_anomaly_mute' LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.anomaly_mute(
   text, text, timestamptz, timestamptz, text, text, text, int[], time, time, text) IS
@@ -683,10 +683,66 @@ REVOKE ALL ON FUNCTION @extschema@.anomaly_mute(
   text, text, timestamptz, timestamptz, text, text, text, int[], time, time, text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.anomaly_unmute(id bigint, at timestamptz DEFAULT pg_catalog.now()) RETURNS void
-AS 'MODULE_PATHNAME', 'ai_anomaly_unmute' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS 'MODULE_PATHNAME', 'ai_anomaly_unmute' LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.anomaly_unmute(bigint, timestamptz) IS 'ends a mute; one that has ended stays as it is';
 REVOKE ALL ON FUNCTION @extschema@.anomaly_unmute(bigint, timestamptz) FROM PUBLIC;
+
+-- Rights -------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE @extschema@.insights_grants (
+  role_name text PRIMARY KEY,
+  tier text NOT NULL CHECK (tier IN ('viewer', 'operator', 'admin')),
+  tenants text[] CHECK (cardinality(tenants) > 0 AND array_position(tenants, NULL) IS NULL)
+);
+COMMENT ON TABLE @extschema@.insights_grants IS
+  'what insights_grant gave to whom, and to which tenants it restricts him; written by insights_grant and insights_revoke';
+COMMENT ON COLUMN @extschema@.insights_grants.role_name IS
+  'the role; by name, so that it survives dump and restore, also where there is no such role';
+COMMENT ON COLUMN @extschema@.insights_grants.tier IS 'viewer, operator or admin';
+COMMENT ON COLUMN @extschema@.insights_grants.tenants IS
+  'whose incidents, events and mutes alone the role sees and changes; NULL: not restricted';
+REVOKE ALL ON TABLE @extschema@.insights_grants FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.insights_grants', '');
+
+CREATE FUNCTION @extschema@.insights_grant(tier text, role_name text, tenants text[] DEFAULT NULL) RETURNS void
+AS 'MODULE_PATHNAME', 'ai_grant' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
+COMMENT ON FUNCTION @extschema@.insights_grant(text, text, text[]) IS
+  'gives a role the privileges of a tier (viewer, operator or admin) in place of what it was given before, and restricts it to tenants; NULL: to none';
+REVOKE ALL ON FUNCTION @extschema@.insights_grant(text, text, text[]) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.insights_revoke(role_name text) RETURNS void
+AS 'MODULE_PATHNAME', 'ai_revoke' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
+COMMENT ON FUNCTION @extschema@.insights_revoke(text) IS
+  'takes from a role the privileges of all tiers, and forgets its tenants';
+REVOKE ALL ON FUNCTION @extschema@.insights_revoke(text) FROM PUBLIC;
+
+-- For everybody, since the policies ask it of whoever reads.
+CREATE FUNCTION @extschema@.insights_tenants(relation regclass DEFAULT NULL) RETURNS text[]
+AS 'MODULE_PATHNAME', 'ai_tenants' LANGUAGE C STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
+COMMENT ON FUNCTION @extschema@.insights_tenants(regclass) IS
+  'the tenants that the current role is restricted to; NULL: to none. Of a relation, an error where only a view''s owner may read it';
+
+-- The subqueries are evaluated once for a query; NULL is never equal, so what is of no tenant is nobody's who is
+-- restricted.
+ALTER TABLE @extschema@.anomalies ENABLE ROW LEVEL SECURITY;
+CREATE POLICY insights_tenants ON @extschema@.anomalies USING (
+  (SELECT @extschema@.insights_tenants('@extschema@.anomalies')) IS NULL
+  OR tenant_id = ANY ((SELECT @extschema@.insights_tenants('@extschema@.anomalies'))::text[]));
+COMMENT ON POLICY insights_tenants ON @extschema@.anomalies IS 'who is restricted to tenants, sees theirs';
+ALTER TABLE @extschema@.anomaly_events ENABLE ROW LEVEL SECURITY;
+CREATE POLICY insights_tenants ON @extschema@.anomaly_events USING (
+  (SELECT @extschema@.insights_tenants('@extschema@.anomaly_events')) IS NULL
+  OR tenant_id = ANY ((SELECT @extschema@.insights_tenants('@extschema@.anomaly_events'))::text[]));
+COMMENT ON POLICY insights_tenants ON @extschema@.anomaly_events IS 'who is restricted to tenants, sees theirs';
+ALTER TABLE @extschema@.anomaly_mutes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY insights_tenants ON @extschema@.anomaly_mutes USING (
+  (SELECT @extschema@.insights_tenants('@extschema@.anomaly_mutes')) IS NULL
+  OR tenant_id = ANY ((SELECT @extschema@.insights_tenants('@extschema@.anomaly_mutes'))::text[]));
+COMMENT ON POLICY insights_tenants ON @extschema@.anomaly_mutes IS 'who is restricted to tenants, sees theirs';
 
 -- The lifecycle ------------------------------------------------------------------------------------------------------
 
@@ -702,7 +758,7 @@ REVOKE ALL ON FUNCTION @extschema@.anomalies_scan(text, timestamptz) FROM PUBLIC
 CREATE FUNCTION @extschema@.anomaly_acknowledge(
   id bigint, note text DEFAULT NULL, until timestamptz DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
 RETURNS @extschema@.anomalies
-AS 'MODULE_PATHNAME', 'ai_anomaly_acknowledge' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS 'MODULE_PATHNAME', 'ai_anomaly_acknowledge' LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.anomaly_acknowledge(bigint, text, timestamptz, timestamptz) IS
   'somebody looks after the incident, until a time or its end; returns it';
@@ -711,7 +767,7 @@ REVOKE ALL ON FUNCTION @extschema@.anomaly_acknowledge(bigint, text, timestamptz
 CREATE FUNCTION @extschema@.anomaly_resolve(
   id bigint, note text DEFAULT NULL, false_positive boolean DEFAULT false, as_of timestamptz DEFAULT pg_catalog.now())
 RETURNS @extschema@.anomalies
-AS 'MODULE_PATHNAME', 'ai_anomaly_resolve' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS 'MODULE_PATHNAME', 'ai_anomaly_resolve' LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.anomaly_resolve(bigint, text, boolean, timestamptz) IS
   'ends the incident by hand; while it still breaches it stays so until it has been calm once; returns it';
@@ -755,7 +811,7 @@ RETURNS TABLE (
   source text, state text, last_run timestamptz, last_success timestamptz, duration interval, deliveries bigint,
   open_incidents bigint, failures int, next_run timestamptz, last_error text, last_error_at timestamptz, run_by text,
   worker text, worker_state text)
-AS 'MODULE_PATHNAME', 'ai_status' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 2 SECURITY DEFINER
+AS 'MODULE_PATHNAME', 'ai_status' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 2
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.anomaly_insights_status() IS
   'a row per source: how its last evaluation went, what is open, and what the worker of this database is doing; worker_state is running, waiting, starting, failing, off, no launcher, not preloaded or recovery';

@@ -149,13 +149,11 @@ SELECT (anomaly_acknowledge(:a, as_of => minute(14))).status;
 RESET ROLE;
 -- Row-level security on the incidents is the readers' own, through the view too; the scan is not bound by it.
 GRANT SELECT ON anomalies, anomalies_active TO regress_ai_watcher;
-ALTER TABLE anomalies ENABLE ROW LEVEL SECURITY;
-CREATE POLICY of_u ON anomalies FOR SELECT TO regress_ai_watcher USING (tenant_id = 'u');
+CREATE POLICY of_u ON anomalies AS RESTRICTIVE FOR SELECT TO regress_ai_watcher USING (tenant_id = 'u');
 SET ROLE regress_ai_watcher;
 SELECT count(*) FROM anomalies_active WHERE source = 'care';
 RESET ROLE;
 DROP POLICY of_u ON anomalies;
-ALTER TABLE anomalies DISABLE ROW LEVEL SECURITY;
 -- A scan reads with the rights of who owns the relation, not with those of the registrar, the caller or the extension's
 -- owner.
 GRANT EXECUTE ON FUNCTION delivery_source_register, delivery_source_drop, anomalies_scan TO regress_ai_owner;

@@ -52,6 +52,12 @@ const char *schema_name(Oid schema) {
   return quote_identifier(name);
 }
 
+const char *relation_name(Oid relation) {
+  const char *name = get_rel_name(relation);
+  if (name == nullptr) gone("relation", relation);
+  return quote_identifier(name);
+}
+
 const char *qualified_function_name(Oid function) {
   const auto found = read_catalog<Form_pg_proc>(PROCOID, function, "function", [](Form_pg_proc row) {
     return QualifiedName{row->pronamespace, pstrdup(NameStr(row->proname))};

@@ -12,6 +12,7 @@ namespace insights::pg {
 
 // Names as SQL writes them, quoted where need be, operators qualified. Raise 55000 where the object is gone.
 const char *schema_name(Oid schema);
+const char *relation_name(Oid relation);  // by itself
 const char *qualified_function_name(Oid function);
 const char *qualified_operator_name(Oid operator_oid);  // as OPERATOR(schema.name)
 

@@ -6,6 +6,7 @@
 #include "notify.hpp"
 #include "own_lock.hpp"
 #include "statement.hpp"
+#include "tenants.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -380,10 +381,13 @@ StoredKeys load_keys(Oid schema, const char *source, Timestamp as_of, const Life
   return stored;
 }
 
-bool load_incident(Oid schema, std::int64_t id, StoredIncident *stored) {
+bool load_incident(Oid schema, std::int64_t id, Datum tenants, StoredIncident *stored) {
   Parameters parameters;
   parameters.bigint(id);
-  const char *statement = own_statement(schema, psprintf("SELECT %s FROM @.anomalies WHERE id = $1", kIncidentColumns));
+  put_tenants(parameters, tenants);
+  const char *statement = own_statement(
+      schema,
+      psprintf("SELECT %s FROM @.anomalies WHERE id = $1 AND ($2 IS NULL OR tenant_id = ANY ($2))", kIncidentColumns));
   if (parameters.run(statement, SPI_OK_SELECT) == 0) return false;
   Columns columns(0);
   *stored = read_incident(columns);

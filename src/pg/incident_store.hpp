@@ -27,13 +27,13 @@ struct StoredKeys {
 };
 StoredKeys load_keys(Oid schema, const char *source, Timestamp as_of, const LifecyclePolicy &policy);
 
-// An incident by itself. False where there is none of this id.
+// An incident by itself. False where there is none of this id, or none of these tenants (0: any).
 struct StoredIncident {
   Text source;
   IncidentKey key;
   Incident incident;
 };
-bool load_incident(Oid schema, std::int64_t id, StoredIncident *stored);
+bool load_incident(Oid schema, std::int64_t id, Datum tenants, StoredIncident *stored);
 
 // Incidents that have gone unevaluated for too long, or whose source is no more (`orphaned`).
 struct LeftIncident {

@@ -5,11 +5,13 @@
 #include "digest.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
+#include "role.hpp"
 #include "rollup_type.hpp"
 #include "row.hpp"
 #include "runs.hpp"
 #include "settings.hpp"
 #include "statement.hpp"
+#include "tenants.hpp"
 #include "tick.hpp"
 
 extern "C" {
@@ -78,16 +80,19 @@ bool adds_to_what_is_known(Remark *remark) {
   return !is_null(remark->note) || remark->false_positive;
 }
 
-// An operator's step on the incident of the first argument: `step(incident)` gives its events. Returns the row.
+// An operator's step on the incident of the first argument, which is one of the caller's tenants': `step(incident)`
+// gives its events. Returns the row.
 template <typename Step>
 Datum by_hand(FunctionCallInfo fcinfo, const char *what, Timestamp at, Remark remark, Step step) {
   require_fresh_snapshots(what);
   const std::int64_t id = id_argument(fcinfo, 0);
   const Oid schema = extension_schema(fcinfo);
+  const Datum tenants = tenants_of(schema, GetUserId());
   SPI_connect();
+  const Identity caller = become(owner_of(own_table(schema, "anomalies")));
   lock_incidents(schema);
   StoredIncident stored = {};
-  if (!load_incident(schema, id, &stored)) {
+  if (!load_incident(schema, id, tenants, &stored)) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no incident " INT64_FORMAT, id),
                     errhint("See anomalies_active for those that are open.")));
   }
@@ -103,6 +108,7 @@ Datum by_hand(FunctionCallInfo fcinfo, const char *what, Timestamp at, Remark re
   parameters.bigint(id);
   parameters.run(own_statement(schema, "SELECT a FROM @.anomalies a WHERE id = $1"), SPI_OK_SELECT);
   const Datum row = SPI_datumTransfer(Columns(0).typed(own_type(schema, "anomalies")), false, -1);
+  become(caller);
   SPI_finish();
   return row;
 }

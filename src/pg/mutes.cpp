@@ -1,12 +1,17 @@
 // anomaly_mute and anomaly_unmute.
+#include <algorithm>
+
 #include "actor.hpp"
 #include "arguments.hpp"
 #include "catalog.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
 #include "local_time.hpp"
+#include "role.hpp"
+#include "rollup_type.hpp"
 #include "source.hpp"
 #include "statement.hpp"
+#include "tenants.hpp"
 
 extern "C" {
 #include "utils/array.h"
@@ -83,6 +88,23 @@ void put_argument(Parameters &parameters, FunctionCallInfo fcinfo, int number, O
   PG_ARGISNULL(number) ? parameters.null(type) : parameters.put(type, PG_GETARG_DATUM(number));
 }
 
+bool holds(Datum tenants, Text tenant) {
+  Datum *values = nullptr;
+  int count = 0;
+  deconstruct_array(DatumGetArrayTypeP(tenants), TEXTOID, -1, false, TYPALIGN_INT, &values, nullptr, &count);
+  return std::any_of(values, values + count, [&](Datum value) { return text_of(DatumGetTextPP(value)) == tenant; });
+}
+
+// Who is restricted to tenants mutes no other's incidents, and so not those of any.
+void require_own_tenant(Oid schema, const char *tenant) {
+  const Datum tenants = tenants_of(schema, GetUserId());
+  if (tenants == static_cast<Datum>(0) || (tenant != nullptr && holds(tenants, tenant))) return;
+  ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                  tenant == nullptr ? errmsg("a role that is restricted to tenants cannot mute any tenant")
+                                    : errmsg("permission denied for tenant \"%s\"", tenant),
+                  errhint("Give tenant, one of those of SELECT %s.insights_tenants().", schema_name(schema))));
+}
+
 }  // namespace
 
 }  // namespace insights::pg
@@ -99,6 +121,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_mute) {
   check_severity_cap(text_or_null(fcinfo, kSeverityCap));
   check_week(fcinfo);
   if (const char *source = text_or_null(fcinfo, kSource)) find_source(schema, source);
+  require_own_tenant(schema, text_or_null(fcinfo, kTenant));
   Parameters parameters;
   for (const int number : {kSource, kTenant, kEndpoint, kSeverityCap}) {
     put_argument(parameters, fcinfo, number, TEXTOID);
@@ -113,6 +136,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_mute) {
   parameters.text(session_user_name());
   parameters.text(actor_or_null());
   SPI_connect();
+  const Identity caller = become(owner_of(own_table(schema, "anomaly_mutes")));
   parameters.run(
       own_statement(schema,
                     "INSERT INTO @.anomaly_mutes (source, tenant_id, endpoint, severity_cap, starts_at, ends_at, "
@@ -120,6 +144,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_mute) {
                     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id"),
       SPI_OK_INSERT_RETURNING);
   const std::int64_t id = Columns(0).bigint();
+  become(caller);
   SPI_finish();
   PG_RETURN_INT64(id);
 }
@@ -132,16 +157,19 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_unmute) {
   Parameters parameters;
   parameters.bigint(id);
   parameters.time(timestamp_argument(fcinfo, 1, "at"));
+  put_tenants(parameters, tenants_of(schema, GetUserId()));
   SPI_connect();
-  const std::uint64_t rows =
-      parameters.run(own_statement(schema,
-                                   "UPDATE @.anomaly_mutes SET ends_at = CASE WHEN ends_at <= $2 THEN ends_at "
-                                   "ELSE greatest(starts_at, $2) END WHERE id = $1"),
-                     SPI_OK_UPDATE);
+  const Identity caller = become(owner_of(own_table(schema, "anomaly_mutes")));
+  const std::uint64_t rows = parameters.run(
+      own_statement(schema,
+                    "UPDATE @.anomaly_mutes SET ends_at = CASE WHEN ends_at <= $2 THEN ends_at "
+                    "ELSE greatest(starts_at, $2) END WHERE id = $1 AND ($3 IS NULL OR tenant_id = ANY ($3))"),
+      SPI_OK_UPDATE);
   if (rows == 0) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no mute " INT64_FORMAT, id),
                     errhint("See table %s.anomaly_mutes.", schema_name(schema))));
   }
+  become(caller);
   SPI_finish();
   PG_RETURN_VOID();
 }

@@ -8,6 +8,7 @@
 #include "role.hpp"
 #include "rollup_type.hpp"
 #include "statement.hpp"
+#include "tenants.hpp"
 
 namespace insights::pg {
 
@@ -33,16 +34,19 @@ HeldGroup read_incident(std::uint64_t row) {
   return held;
 }
 
-// Failure clusters that are not resolved, read with the rights of the owner, since the caller need have none on them.
+// Failure clusters that are not resolved, read with the rights of the owner, since the caller need have none on them;
+// who is restricted to tenants hears of theirs.
 const std::pmr::vector<HeldGroup> *find_incidents(Oid schema, const Source *source, Timestamp as_of) {
-  const Identity caller = become(owner_of(own_table(schema, "delivery_sources")));
   Parameters parameters;
   parameters.text(source->name);
   parameters.time(as_of);
+  put_tenants(parameters, tenants_of(schema, GetUserId()));
+  const Identity caller = become(owner_of(own_table(schema, "delivery_sources")));
   const std::uint64_t rows = parameters.read(
       own_statement(schema,
                     "SELECT scope = 'fleet', tenant_id, endpoint, detected_at FROM @.anomalies WHERE source = $1 AND "
-                    "status <> 'resolved' AND failure_cluster_detected AND detected_at <= $2"));
+                    "status <> 'resolved' AND failure_cluster_detected AND detected_at <= $2 AND ($3 IS NULL OR "
+                    "tenant_id = ANY ($3))"));
   become(caller);
   auto *read = static_cast<HeldGroup *>(palloc(sizeof(HeldGroup) * (rows + 1)));
   for (std::uint64_t i = 0; i < rows; ++i) read[i] = read_incident(i);

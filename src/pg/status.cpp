@@ -9,6 +9,7 @@
 #include "source.hpp"
 #include "statement.hpp"
 #include "subtransaction.hpp"
+#include "tenants.hpp"
 #include "worker.hpp"
 
 extern "C" {
@@ -43,10 +44,14 @@ WorkerState worker_state() {
   return record.last_start == 0 ? WorkerState{"starting", "starting"} : WorkerState{"waiting", "waiting"};
 }
 
-std::int64_t open_incidents(Oid schema, const char *source) {
+// Of these tenants; 0: of all.
+std::int64_t open_incidents(Oid schema, const char *source, Datum tenants) {
   Parameters parameters;
   parameters.text(source);
-  parameters.run(own_statement(schema, "SELECT count(*) FROM @.anomalies WHERE source = $1 AND status <> 'resolved'"),
+  put_tenants(parameters, tenants);
+  parameters.run(own_statement(schema,
+                               "SELECT count(*) FROM @.anomalies WHERE source = $1 AND status <> 'resolved' AND ($2 IS "
+                               "NULL OR tenant_id = ANY ($2))"),
                  SPI_OK_SELECT);
   return Columns(0).bigint();
 }
@@ -85,7 +90,7 @@ TimestampTz next_run(const RunRecord &run) {
   return Max(next_start, run.next_run);
 }
 
-void put_status(ReturnSetInfo *result, const Source &registered, const WorkerState &worker) {
+void put_status(ReturnSetInfo *result, const Source &registered, Datum tenants, const WorkerState &worker) {
   const Oid schema = registered.schema;
   const char *source = registered.name;
   const RunRecord run = read_run(schema, source);
@@ -97,7 +102,7 @@ void put_status(ReturnSetInfo *result, const Source &registered, const WorkerSta
   put_time(&row, run.last_success);
   run.last_run == 0 ? row.null() : row.interval(run.duration);
   run.last_success == 0 ? row.null() : row.count(run.deliveries);
-  row.count(static_cast<std::uint64_t>(open_incidents(schema, source)));
+  row.count(static_cast<std::uint64_t>(open_incidents(schema, source, tenants)));
   row.integer(run.failures);
   put_time(&row, next_run(run));
   put_text(&row, change != nullptr ? change : run.error);
@@ -121,9 +126,14 @@ ANOMALY_INSIGHTS_FUNCTION(ai_status) {
   const Oid schema = extension_schema(fcinfo);
   InitMaterializedSRF(fcinfo, 0);
   const WorkerState worker = worker_state();
+  const Datum tenants = tenants_of(schema, GetUserId());
   SPI_connect();
+  const Identity caller = become(owner_of(own_table(schema, "delivery_sources")));
   const ListCell *cell = nullptr;
-  foreach (cell, all_sources(schema)) put_status(result, *static_cast<Source *>(lfirst(cell)), worker);
+  foreach (cell, all_sources(schema)) {
+    put_status(result, *static_cast<Source *>(lfirst(cell)), tenants, worker);
+  }
+  become(caller);
   SPI_finish();
   return static_cast<Datum>(0);
 }

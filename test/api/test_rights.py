@@ -16,16 +16,16 @@ def tenants(database):
         database.run(f"DROP ROLE IF EXISTS {role}")
         database.run(f"CREATE ROLE {role} NOLOGIN IN ROLE insights_operator")
         database.run(f"GRANT {role} TO insights_service")
+        database.run("SELECT {schema}.insights_grant('operator', %s, ARRAY[%s])", role, tenant)
     support.open_incidents(database, 2)
-    tables = ("{table}", "{schema}.anomalies", "{schema}.anomaly_events", "{schema}.anomaly_mutes")
-    for table in tables:
-        database.run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        database.run(
-            f"CREATE POLICY own ON {table} TO insights_viewer USING (current_user IN ('insights_viewer', "
-            f"'insights_operator', 'insights_admin') OR current_user = '{ROLES}_' || tenant_id)"
-        )
+    database.run("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    database.run(
+        "CREATE POLICY own ON {table} TO insights_viewer USING (current_user IN ('insights_viewer', "
+        f"'insights_operator', 'insights_admin') OR current_user = '{ROLES}_' || tenant_id)"
+    )
     yield
     for tenant in ("acme", "globex"):
+        database.run("SELECT {schema}.insights_revoke(%s)", f"{ROLES}_{tenant}")
         database.run(f"DROP ROLE {ROLES}_{tenant}")
 
 
@@ -65,6 +65,31 @@ def test_mutes_of_others(database):
         assert server.request("DELETE", f"/mutes/{own}", "operator").status_code == 204
         assert server.request("DELETE", f"/mutes/{theirs}", "admin").status_code == 204
         assert server.get("/mutes").json()["mutes"] == []
+
+
+def test_mutes_for_others(database):
+    """Whoever is restricted to a tenant mutes no other, and so not every one."""
+    with support.served(database.dsn, "--role", f"operator={ROLES}_acme") as server:
+        for mute in ({"tenant": "globex"}, {"endpoint": "https://acme.test"}, {"source": "default"}):
+            problem = is_problem(server.post("/mutes", mute, role="operator"), 403)
+            assert problem["sqlstate"] == "42501" and "insights_tenants" in problem["hint"]
+        own = server.post("/mutes", {"tenant": "acme"}, role="operator").json()["id"]
+        assert server.request("DELETE", f"/mutes/{own}", "operator").status_code == 204
+
+
+def test_the_status_counts_what_one_may_see(database):
+    with support.served(database.dsn, "--role", f"operator={ROLES}_acme") as server:
+        counts = [server.get("/status", role=role).json()["sources"][0]["open_incidents"] for role in ("operator", "admin")]
+        assert counts == [1, 2]
+
+
+def test_roles_that_are_granted_again(database):
+    """roles.sql gives a role that was restricted no more than it had."""
+    database.run("SELECT {schema}.insights_grant('operator', 'insights_operator', '{{acme}}')")
+    database.grant()
+    restricted = "SELECT tier, tenants FROM {schema}.insights_grants WHERE role_name = 'insights_operator'"
+    assert database.run(restricted) == [("operator", ["acme"])]
+    database.run("SELECT {schema}.insights_grant('operator', 'insights_operator')")
 
 
 def test_a_heartbeat_amid_events_of_others(database):
