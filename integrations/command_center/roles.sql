@@ -23,20 +23,17 @@ GRANT insights_viewer TO insights_operator;
 GRANT insights_operator TO insights_admin;
 GRANT insights_viewer, insights_operator, insights_admin TO :"service";
 
--- viewer: the deliveries, and which sources there are. The reports are everybody's who may read the deliveries.
-GRANT USAGE ON SCHEMA :"schema" TO insights_viewer;
-GRANT EXECUTE ON FUNCTION :"schema".delivery_search TO insights_viewer;
-GRANT SELECT (name, relation) ON :"schema".delivery_sources TO insights_viewer;
+-- What the extension has, by tier; tenants to which a role was restricted stay.
+SELECT count(:"schema".insights_grant(name, 'insights_' || name,
+  (SELECT g.tenants FROM :"schema".insights_grants g WHERE g.role_name = 'insights_' || name))) AS granted
+FROM unnest('{viewer, operator, admin}'::text[]) AS name \gset
+
+-- viewer: the deliveries. The reports are everybody's who may read them.
 SELECT format('GRANT USAGE ON SCHEMA %s TO insights_viewer; GRANT SELECT ON %s TO insights_viewer',
   relnamespace::regnamespace, oid::regclass)
 FROM pg_class WHERE oid = :'deliveries'::regclass \gexec
 
--- operator: incidents, mutes and replays.
-GRANT SELECT ON :"schema".anomalies, :"schema".anomaly_events, :"schema".anomaly_mutes TO insights_operator;
-GRANT EXECUTE ON FUNCTION :"schema".anomaly_acknowledge, :"schema".anomaly_resolve, :"schema".anomaly_mute,
-  :"schema".anomaly_unmute, :"schema".replay_execute, :"schema".anomaly_insights_status TO insights_operator;
-
--- What a replay sets: the columns that the source maps, where they are columns.
+-- operator: what a replay sets, the columns that the source maps, where they are columns.
 SELECT format('GRANT UPDATE (%s) ON %s TO insights_operator', string_agg(quote_ident(a.attname), ', '),
   :'deliveries'::regclass)
 FROM pg_attribute a
@@ -44,8 +41,5 @@ WHERE a.attrelid = :'deliveries'::regclass AND a.attnum > 0 AND NOT a.attisdropp
   SELECT FROM :"schema".delivery_sources s, unnest('{status, attempts, next_retry_at, updated_at}'::text[]) AS field
   WHERE to_regclass(s.relation) = a.attrelid AND s.mapping ->> field = quote_ident(a.attname))
 HAVING count(*) > 0 \gexec
-
--- admin: the audit.
-GRANT SELECT ON :"schema".operator_audit TO insights_admin;
 
 COMMIT;
