@@ -42,4 +42,8 @@ WHERE a.attrelid = :'deliveries'::regclass AND a.attnum > 0 AND NOT a.attisdropp
   WHERE to_regclass(s.relation) = a.attrelid AND s.mapping ->> field = quote_ident(a.attname))
 HAVING count(*) > 0 \gexec
 
+-- The worker reads the deliveries as their owner, who needs the schema for it.
+SELECT format('GRANT USAGE ON SCHEMA %I TO %I', :'schema', rolname)
+FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner WHERE pg_class.oid = :'deliveries'::regclass AND NOT rolsuper \gexec
+
 COMMIT;

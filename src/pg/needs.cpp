@@ -83,10 +83,11 @@ void Needs::add_type(Oid type) {
 // What is checked when a value becomes one of the domain.
 void Needs::add_domain(Oid type) {
   add_type(type);
-  DomainConstraintRef constraints;
-  InitDomainConstraintRef(type, &constraints, CurrentMemoryContext, false);
+  // It lives as long as its context, which lets go of it.
+  auto *constraints = static_cast<DomainConstraintRef *>(palloc0(sizeof(DomainConstraintRef)));
+  InitDomainConstraintRef(type, constraints, CurrentMemoryContext, false);
   const ListCell *cell = nullptr;
-  foreach (cell, constraints.constraints) {
+  foreach (cell, constraints->constraints) {
     walk(reinterpret_cast<Node *>(static_cast<DomainConstraintState *>(lfirst(cell))->check_expr), this);
   }
 }

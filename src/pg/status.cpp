@@ -15,6 +15,7 @@
 extern "C" {
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
+#include "storage/lmgr.h"
 #include "storage/lwlock.h"
 }
 
@@ -56,13 +57,13 @@ std::int64_t open_incidents(Oid schema, const char *source, Datum tenants) {
   return Columns(0).bigint();
 }
 
-// What changed of the source since it was registered; null where nothing did. Looked at as who owns the relation, as a
-// scan does.
+// What changed of the source since it was registered; null where nothing did, or where somebody is changing the
+// relation right now, for which a status does not wait. Looked at as who owns it, as a scan does.
 const char *change_of(const Source &source) {
   const char *change = nullptr;
   const ErrorData *error = in_subtransaction([&] {
     const Identity caller = become_restricted(bound_owner(source));
-    change = find_change(source);
+    if (ConditionalLockRelationOid(require_source_relation(&source), AccessShareLock)) change = find_change(source);
     become(caller);
   });
   if (error == nullptr) return change;
