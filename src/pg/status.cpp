@@ -67,6 +67,7 @@ const char *change_of(const Source &source) {
     become(caller);
   });
   if (error == nullptr) return change;
+  if (error->sqlerrcode == ERRCODE_UNDEFINED_TABLE) return nullptr;  // it fails, but is not another one
   if (is_of_the_mapping(error)) return error->message;
   return error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE ? error->detail : nullptr;
 }

@@ -36,7 +36,7 @@ GRANT EXECUTE ON FUNCTION delivery_source_register(regclass, text, jsonb) TO sho
 )
 );
 create_deliveries($node, 'shop');
-$node->safe_psql('shop', 'GRANT SELECT ON deliveries TO shopkeeper');
+$node->safe_psql('shop', 'ALTER TABLE deliveries OWNER TO shopkeeper');
 my @healthy = map { "calm $_" } 1 .. 6;
 
 sub sql      { return $node->safe_psql('shop', $_[0]) }
@@ -348,7 +348,7 @@ subtest 'rights of the source' => sub {
 	is(log_lines($node, qr/LOG: .*delivery source "default": permission denied for table deliveries/m, $offset),
 		1, 'the log once');
 	is(log_lines($node, qr/permission denied/m, $offset), 1, 'in one way');
-	sql('GRANT SELECT ON deliveries TO shopkeeper');
+	sql('ALTER TABLE deliveries OWNER TO shopkeeper');
 	wait_for(
 		$node, 'shop',
 		q(SELECT state = 'ok' AND failures = 0 AND last_error IS NULL FROM anomaly_insights_status()),
