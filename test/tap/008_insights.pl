@@ -237,16 +237,19 @@ RETURNS jsonb LANGUAGE sql STABLE AS $$
   FROM operator_insights_trends(hours, interval_hours, source, tenant, as_of) AS t $$;
 
 -- The start of the calendar bucket of a local time. Equal intervals are not the same ('1 day' and '24 hours' are), so
--- this goes by what they are called.
-CREATE FUNCTION local_start(bucket interval, t timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE bucket::text
-    WHEN '1 day' THEN date_trunc('day', t)
-    WHEN '7 days' THEN date_trunc('week', t)
-    WHEN '1 mon' THEN date_trunc('month', t)
-    WHEN '3 mons' THEN date_trunc('quarter', t)
-    WHEN '1 year' THEN date_trunc('year', t)
-    ELSE date_bin(bucket, t, timestamp '2000-01-03')
-  END $$;
+-- this goes by what they are called. As a statement of its own, date_bin is not computed before the bucket is known to
+-- have no months.
+CREATE FUNCTION local_start(bucket interval, t timestamp) RETURNS timestamp LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  field text := CASE bucket::text
+    WHEN '1 day' THEN 'day' WHEN '7 days' THEN 'week' WHEN '1 mon' THEN 'month' WHEN '3 mons' THEN 'quarter'
+    WHEN '1 year' THEN 'year' END;
+BEGIN
+  IF field IS NULL THEN
+    RETURN date_bin(bucket, t, timestamp '2000-01-03');
+  END IF;
+  RETURN date_trunc(field, t);
+END $$;
 
 -- The same in UTC, for all kinds; a fixed length goes by the clock as it stands at since.
 CREATE FUNCTION bucket_start(bucket interval, zone text, since timestamptz, t timestamptz)

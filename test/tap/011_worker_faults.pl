@@ -82,7 +82,7 @@ survives 'a fast shutdown in the middle of a tick' => sub {
 	sql('UPDATE lingering SET seconds = 60');
 	sql("SELECT deliver_to_others('fast', 'failed', 20, '2 minutes')");
 	catch_worker();
-	$node->restart('fast');
+	$node->restart;
 	sql(q(UPDATE lingering SET seconds = 0; DELETE FROM others WHERE endpoint = 'fast'));
 	tick_passes('it works on', 'other');
 	wait_for(
