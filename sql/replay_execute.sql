@@ -178,7 +178,7 @@ DROP TRIGGER keep ON deliveries;
 CREATE FUNCTION put_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.id = 58 THEN new.status := 'dead_letter'; ELSIF new.id = 59 THEN new.status := 'sending'; END IF; RETURN new; END $$;
 CREATE TRIGGER put_back BEFORE UPDATE ON deliveries FOR EACH ROW EXECUTE FUNCTION put_back();
 SELECT replay('{57,58,59}', 'put back');
-SELECT id, status, attempts FROM deliveries WHERE id BETWEEN 57 AND 59 ORDER BY id;
+SELECT * FROM changes() WHERE id BETWEEN 57 AND 59;
 SELECT string_agg(target_id, ' ' ORDER BY id) FROM operator_audit WHERE target_id IN ('57', '58', '59');
 DROP TRIGGER put_back ON deliveries;
 -- a trigger that fails ends all of it
@@ -372,6 +372,13 @@ SELECT by_function(name, '{29,30}') FROM unnest(ARRAY['as_null', 'of_null', '"Od
 SELECT by_function(name, '{29,30}') FROM unnest(ARRAY['others', 'twice', 'padded', 'fails']) name;
 SELECT status FROM deliveries WHERE id = 27;
 SELECT count(*) FROM operator_audit WHERE target_id IN ('031', '31');
+-- it may leave out those that it left alone, and no others
+CREATE FUNCTION unsaid(ids text[]) RETURNS SETOF text LANGUAGE sql AS $$ UPDATE regress_execute.deliveries SET status = 'queued' WHERE id = ANY (ids::int[]); SELECT '29'::text WHERE '29' = ANY (ids) $$;
+CREATE FUNCTION gone_unsaid(ids text[]) RETURNS text[] LANGUAGE sql AS $$ DELETE FROM regress_execute.deliveries WHERE id = ANY (ids::int[]); SELECT NULL::text[] $$;
+SELECT by_function(name, '{29,30}') FROM unnest(ARRAY['unsaid', 'gone_unsaid']) name;
+SELECT id, status, attempts FROM deliveries WHERE id IN (29, 30) ORDER BY id;
+SELECT by_function('unsaid', '{29}');
+UPDATE deliveries SET status = 'failed' WHERE id = 29;
 -- found by its name, wherever the caller looks; until it is gone, or another one
 SELECT by_function('as_array', '{32}');
 SET search_path = insights;

@@ -14,6 +14,7 @@
 #include "role.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
+#include "subtransaction.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -27,10 +28,12 @@ namespace {
 
 constexpr int kMostIds = 10000;
 constexpr int kLongestKey = 200;
+constexpr int kMostTries = 5;
+constexpr const char *kNone = "there is none of this id, or none that you may see";
 
-// What becomes of a delivery.
-enum class Outcome { kWanted, kTaken, kReplayed, kNotFound, kNotFailed, kHeld, kLocked, kRefused };
-constexpr const char *kOutcomes[] = {"", "", "replayed", "not_found", "not_failed", "held", "locked", "refused"};
+// What becomes of a delivery; the first three are on the way.
+enum class Outcome { kWanted, kTaken, kUnsaid, kReplayed, kNotFound, kNotFailed, kHeld, kLocked, kRefused };
+constexpr const char *kOutcomes[] = {"", "", "", "replayed", "not_found", "not_failed", "held", "locked", "refused"};
 
 // A delivery that somebody wants to replay. Its texts lie in SPI's memory.
 struct Delivery {
@@ -40,7 +43,8 @@ struct Delivery {
   Outcome outcome;
   std::int64_t audit_id;
   Text detail;
-  bool mixed;  // several failed ones have this id, not all of the same tenant and endpoint
+  int failed;  // rows of this id that are failed and not taken
+  bool mixed;  // not all that are failed have the same tenant and endpoint
 };
 
 // In the order of their ids' bytes, each once.
@@ -133,10 +137,12 @@ Delivery read_delivery(std::uint64_t row) {
   delivery.attempts = columns.integer_or_null();
   if (!found) {
     delivery.outcome = Outcome::kNotFound;
-    delivery.detail = "there is none of this id, or none that you may see";
+    delivery.detail = kNone;
   } else if (!failed) {
     delivery.outcome = Outcome::kNotFailed;
     delivery.detail = status_detail(delivery.status);
+  } else {
+    delivery.failed = 1;
   }
   return delivery;
 }
@@ -152,6 +158,7 @@ Deliveries find_deliveries(const Source &source, const char *ids) {
     if (last == nullptr || compare(last->id, delivery.id) != 0) {
       deliveries.list[deliveries.count++] = delivery;
     } else if (delivery.outcome == Outcome::kWanted) {
+      ++last->failed;
       last->mixed =
           last->mixed || compare(last->tenant, delivery.tenant) != 0 || compare(last->endpoint, delivery.endpoint) != 0;
     }
@@ -177,6 +184,12 @@ void hold(Oid schema, const Source &source, const Deliveries &deliveries) {
   });
 }
 
+void turn(const Deliveries &deliveries, Outcome from, Outcome to) {
+  for (Delivery &delivery : deliveries) {
+    if (delivery.outcome == from) delivery.outcome = to;
+  }
+}
+
 // The ids of those with this outcome as the text of an array; null for none.
 const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
   ArrayBuilder ids(TEXTOID);
@@ -186,40 +199,21 @@ const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
   return ids.empty() ? nullptr : ids.text();
 }
 
-// Gives the outcome `to` to those that have `from` and whose ids are in the first column of the latest rows. An id may
-// be there twice; a NULL is none.
-void mark(const Source &source, const Deliveries &deliveries, std::uint64_t rows, Outcome from, Outcome to) {
-  for (std::uint64_t i = 0; i < rows; ++i) {
-    const Text id = Columns(i).text();
-    if (is_null(id)) continue;
-    Delivery *delivery = deliveries.find(id);
-    if (delivery == nullptr || (delivery->outcome != from && delivery->outcome != to)) {
-      ereport(ERROR,
-              (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
-               errmsg("\"%.*s\" was put back in line, which nobody asked for", static_cast<int>(id.size()), id.data()),
-               errhint("%s", source.replay_function != nullptr
-                                 ? "\"replay_function\" must return ids that it was given."
-                                 : "A trigger changed the id: register a function that replays, \"replay_function\" in "
-                                   "the mapping.")));
-    }
-    delivery->outcome = to;
-  }
-}
-
-// Takes those that are wanted and that nobody else has, and gives the condition that finds them again. A function looks
-// after that by itself: then there is none.
-const char *take(const Source &source, const Deliveries &deliveries) {
+// Takes those that are wanted and of which nobody else has a row. A function looks after that by itself.
+Taken take(const Source &source, const Deliveries &deliveries) {
   const char *wanted = ids_with(deliveries, Outcome::kWanted);
-  if (wanted == nullptr) return nullptr;
-  if (source.replay_function == nullptr) {
-    const Taken taken = take_failed(source, wanted);
-    mark(source, deliveries, taken.rows, Outcome::kWanted, Outcome::kTaken);
-    return taken.condition;
+  if (wanted == nullptr) return {};
+  if (source.replay_function != nullptr) {
+    turn(deliveries, Outcome::kWanted, Outcome::kTaken);
+    return {};
   }
-  for (Delivery &delivery : deliveries) {
-    if (delivery.outcome == Outcome::kWanted) delivery.outcome = Outcome::kTaken;
+  const Taken taken = take_failed(source, wanted);
+  for (const TakenRow &row : taken) {
+    Delivery *delivery = deliveries.find(row.id);
+    if (delivery == nullptr || delivery->outcome != Outcome::kWanted) continue;
+    if (--delivery->failed == 0) delivery->outcome = Outcome::kTaken;
   }
-  return nullptr;
+  return taken;
 }
 
 // Why those that are still wanted could not be taken.
@@ -236,41 +230,134 @@ void explain_wanted(const Source &source, const Deliveries &deliveries) {
   }
 }
 
-void refuse_taken(const Source &source, const Deliveries &deliveries) {
-  for (Delivery &delivery : deliveries) {
-    if (delivery.outcome != Outcome::kTaken) continue;
-    delivery.outcome = Outcome::kRefused;
-    delivery.detail = source.replay_function != nullptr ? "the source's function did not put it back in line"
-                                                        : "a trigger of the table kept it as it is";
-  }
-}
-
 void add_context(void *argument) {
   errcontext("replay of delivery source \"%s\"", static_cast<Source *>(argument)->name);
 }
 
-// Runs it in the caller's own settings, which what it sets off may need.
-void run_requeue(const char *statement, int expected, int *pinned) {
-  AtEOXact_GUC(true, *pinned);
+void run_requeue(const char *statement, int expected) {
   const int code = run_unpinned(statement);
-  *pinned = pin_settings(kPinnedPath);
   if (code == expected) return;
   ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                   errmsg("a rule made another statement of the update: %s", SPI_result_code_string(code)),
                   errhint("Register a function that replays: \"replay_function\" in the mapping.")));
 }
 
-// Puts those that are wanted back in line. The statement and what it sets off run in the caller's own settings.
+// Marks those that were taken and whose ids are the latest rows as replayed. An id may be there twice; a NULL is none.
+void mark_returned(const Source &source, const Deliveries &deliveries) {
+  const Rows returned = Rows::latest();
+  for (std::uint64_t i = 0; i < returned.count(); ++i) {
+    const Text id = Columns(i, returned).text();
+    if (is_null(id)) continue;
+    Delivery *delivery = deliveries.find(id);
+    if (delivery == nullptr || (delivery->outcome != Outcome::kTaken && delivery->outcome != Outcome::kReplayed)) {
+      ereport(ERROR,
+              (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
+               errmsg("\"%.*s\" was put back in line, which nobody asked for", static_cast<int>(id.size()), id.data()),
+               errhint("%s", source.replay_function != nullptr
+                                 ? "\"replay_function\" must return ids that it was given."
+                                 : "A trigger changed the id: register a function that replays, \"replay_function\" in "
+                                   "the mapping.")));
+    }
+    delivery->outcome = Outcome::kReplayed;
+  }
+}
+
+Outcome outcome_in(const Deliveries &deliveries, Text id) {
+  const Delivery *found = deliveries.find(id);
+  return found == nullptr ? Outcome::kNotFound : found->outcome;
+}
+
+// After the UPDATE: whether all that were taken are in line. It goes by what the table has now, as triggers may have
+// done their part before or after the row was returned; and by what was returned where the row has left the source.
+bool settle_update(const Source &source, const Deliveries &deliveries, const char *ids) {
+  read_requeued();
+  mark_returned(source, deliveries);
+  const Deliveries now = find_deliveries(source, ids);
+  bool settled = true;
+  for (Delivery &delivery : deliveries) {
+    if (delivery.outcome != Outcome::kTaken && delivery.outcome != Outcome::kReplayed) continue;
+    const Outcome found = outcome_in(now, delivery.id);
+    if (found == Outcome::kNotFailed) delivery.outcome = Outcome::kReplayed;
+    if (found != Outcome::kWanted && delivery.outcome == Outcome::kReplayed) continue;
+    delivery.outcome = Outcome::kRefused;
+    delivery.detail = "a trigger of the table kept it as it is";
+    settled = false;
+  }
+  return settled;
+}
+
+// After the call: whether all are still failed that the function did not return. The others have changed unsaid.
+bool settle_call(const Source &source, const Deliveries &deliveries) {
+  mark_returned(source, deliveries);
+  const char *kept = ids_with(deliveries, Outcome::kTaken);
+  if (kept == nullptr) return true;
+  const Deliveries now = find_deliveries(source, kept);
+  bool settled = true;
+  for (Delivery &delivery : deliveries) {
+    if (delivery.outcome != Outcome::kTaken) continue;
+    const bool same = outcome_in(now, delivery.id) == Outcome::kWanted;
+    delivery.outcome = same ? Outcome::kRefused : Outcome::kUnsaid;
+    delivery.detail = "the source's function did not put it back in line";
+    settled = settled && same;
+  }
+  return settled;
+}
+
+// Once the call is undone: those that changed unsaid are as another transaction left them. Where one is failed again,
+// it was the function.
+void explain_unsaid(const Source &source, const Deliveries &deliveries) {
+  const char *unsaid = ids_with(deliveries, Outcome::kUnsaid);
+  if (unsaid == nullptr) return;
+  const Deliveries now = find_deliveries(source, unsaid);
+  for (Delivery &delivery : deliveries) {
+    if (delivery.outcome != Outcome::kUnsaid) continue;
+    const Delivery *found = now.find(delivery.id);
+    delivery.outcome = found != nullptr ? found->outcome : Outcome::kNotFound;
+    delivery.detail = found != nullptr ? found->detail : kNone;
+    if (delivery.outcome != Outcome::kWanted) continue;
+    ereport(ERROR, (errcode(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION),
+                    errmsg("\"%.*s\" was put back in line, but not returned", static_cast<int>(delivery.id.size()),
+                           delivery.id.data()),
+                    errhint("\"replay_function\" must return all ids that it puts back in line.")));
+  }
+}
+
+// Tries to put those that were taken back in line: all, or none of them. The statement and what it sets off run in the
+// caller's own settings, which these may need.
+bool requeue(const Source &source, const Deliveries &deliveries, const char *ids, const Taken &taken, int *pinned) {
+  const char *statement = requeue_statement(source, ids, taken);
+  AtEOXact_GUC(true, *pinned);
+  bool settled = false;
+  ErrorData *error = in_subtransaction([&] {
+    run_requeue(statement, source.replay_function != nullptr ? SPI_OK_SELECT : SPI_OK_UPDATE_RETURNING);
+    const int level = pin_settings(kPinnedPath);
+    settled =
+        source.replay_function != nullptr ? settle_call(source, deliveries) : settle_update(source, deliveries, ids);
+    AtEOXact_GUC(true, level);
+    return settled;
+  });
+  if (error != nullptr) ReThrowError(error);
+  *pinned = pin_settings(kPinnedPath);
+  return settled;
+}
+
+// Puts those that are wanted back in line. Where some are refused, all of it is undone and done without these, so that
+// nothing is left of what was set in their rows.
 void put_back(const Source &source, const Deliveries &deliveries, int *pinned) {
-  const char *condition = take(source, deliveries);
+  Taken taken = take(source, deliveries);
   explain_wanted(source, deliveries);
-  const char *taken = ids_with(deliveries, Outcome::kTaken);
-  if (taken == nullptr) return;
-  const char *statement = requeue_statement(source, taken, condition);
-  run_requeue(statement, condition == nullptr ? SPI_OK_SELECT : SPI_OK_UPDATE_RETURNING, pinned);
-  const std::uint64_t rows = condition == nullptr ? Rows::latest().count() : read_requeued();
-  mark(source, deliveries, rows, Outcome::kTaken, Outcome::kReplayed);
-  refuse_taken(source, deliveries);
+  for (int tries = 0; const char *ids = ids_with(deliveries, Outcome::kTaken); ++tries) {
+    if (tries == kMostTries) {
+      ereport(ERROR,
+              (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+               errmsg("each of %d tries refused other deliveries", kMostTries),
+               errhint("Nothing was replayed. See what the table's triggers, or the source's function, go by.")));
+    }
+    taken.keep([&](Text id) { return outcome_in(deliveries, id) == Outcome::kTaken; });
+    if (requeue(source, deliveries, ids, taken, pinned)) return;
+    explain_unsaid(source, deliveries);
+    turn(deliveries, Outcome::kReplayed, Outcome::kTaken);
+  }
 }
 
 void append_member(StringInfo json, const char *key, Text value) {

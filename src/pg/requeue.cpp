@@ -111,49 +111,25 @@ void append_failed_of(StringInfo query, const Source &source, const char *ids) {
   append_status_in(query, source, kFailedStatuses);
 }
 
-// Where a row lies: its table, and its ctid as a text.
-struct Place {
-  Oid table;
-  Text ctid;
-};
-
-Place place_of(std::uint64_t row) {
-  Columns columns(row);
-  columns.text();  // the id
-  const Oid table = columns.oid();
-  return {table, columns.text()};
-}
-
 // A table's rows by where they lie: no expression of the mapping is needed to find them again, and no other row of the
-// same id is touched. The latest rows are id, tableoid and ctid.
-const char *places(std::uint64_t rows) {
+// same id is touched.
+const char *places(const Taken &taken) {
   StringInfoData condition;
   initStringInfo(&condition);
   List *tables = NIL;
-  for (std::uint64_t i = 0; i < rows; ++i) tables = list_append_unique_oid(tables, place_of(i).table);
+  for (const TakenRow &row : taken) tables = list_append_unique_oid(tables, row.table);
   const ListCell *cell = nullptr;
   foreach (cell, tables) {
     appendStringInfo(&condition, "%s(tableoid OPERATOR(pg_catalog.=) %u AND ctid OPERATOR(pg_catalog.=) ANY (ARRAY[",
                      condition.len > 0 ? " OR " : "", lfirst_oid(cell));
     const char *separator = "";
-    for (std::uint64_t i = 0; i < rows; ++i) {
-      const Place place = place_of(i);
-      if (place.table != lfirst_oid(cell)) continue;
-      appendStringInfo(&condition, "%s'%.*s'", separator, static_cast<int>(place.ctid.size()), place.ctid.data());
+    for (const TakenRow &row : taken) {
+      if (row.table != lfirst_oid(cell)) continue;
+      appendStringInfo(&condition, "%s'%.*s'", separator, static_cast<int>(row.ctid.size()), row.ctid.data());
       separator = ", ";
     }
     appendStringInfoString(&condition, "]::pg_catalog.tid[]))");
   }
-  return condition.data;
-}
-
-// Other rows by their ids: the first column of the latest rows.
-const char *ids_condition(const Source &source, std::uint64_t rows) {
-  ArrayBuilder ids(TEXTOID);
-  for (std::uint64_t i = 0; i < rows; ++i) ids.add(Columns(i).text());
-  StringInfoData condition;
-  initStringInfo(&condition);
-  append_failed_of(&condition, source, ids.text());
   return condition.data;
 }
 
@@ -164,14 +140,20 @@ bool shows_places(Relation relation) {
          pg_class_aclcheck(RelationGetRelid(relation), GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 }
 
-const char *update_statement(const Source &source, const char *condition) {
+const char *update_statement(const Source &source, const char *ids, const Taken &taken) {
   Relation relation = relation_open(require_source_relation(&source), AccessShareLock);
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfo(&query, "UPDATE %s SET ", source.relation);
   append_assignments(&query, source, relation);
   relation_close(relation, NoLock);
-  appendStringInfo(&query, " WHERE %s RETURNING %s, ", condition, source.field(Field::kId));
+  appendStringInfoString(&query, " WHERE ");
+  if (!is_null(taken.rows->ctid)) {
+    appendStringInfoString(&query, places(taken));
+  } else {
+    append_failed_of(&query, source, ids);
+  }
+  appendStringInfo(&query, " RETURNING %s, ", source.field(Field::kId));
   append_status_in(&query, source, kFailedStatuses);
   return query.data;
 }
@@ -242,6 +224,21 @@ bool require_updatable(const Source &source, Relation relation) {
   return places;
 }
 
+// The latest rows, which are id or id, tableoid and ctid.
+Taken read_taken(bool by_place) {
+  const Rows rows = Rows::latest();
+  Taken taken = {static_cast<TakenRow *>(palloc_extended(sizeof(TakenRow) * (rows.count() + 1), MCXT_ALLOC_HUGE)), 0};
+  for (std::uint64_t i = 0; i < rows.count(); ++i) {
+    Columns columns(i, rows);
+    TakenRow &row = taken.rows[taken.count++];
+    row = {columns.text(), Text(), InvalidOid};
+    if (!by_place) continue;
+    row.table = columns.oid();
+    row.ctid = columns.text();
+  }
+  return taken;
+}
+
 }  // namespace
 
 void check_replay_status(const Source &source) {
@@ -270,15 +267,15 @@ Taken take_failed(const Source &source, const char *ids) {
   if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
   // Weaker than FOR UPDATE only towards those who insert rows that refer to these: they are not in the way.
   appendStringInfoString(&query, " FOR NO KEY UPDATE SKIP LOCKED");
-  const std::uint64_t rows = run_statement(query.data, SPI_OK_SELECT, false);
-  return {rows, by_place ? places(rows) : ids_condition(source, rows)};
+  run_statement(query.data, SPI_OK_SELECT, false);
+  return read_taken(by_place);
 }
 
-const char *requeue_statement(const Source &source, const char *ids, const char *condition) {
-  return condition == nullptr ? function_statement(source, ids) : update_statement(source, condition);
+const char *requeue_statement(const Source &source, const char *ids, const Taken &taken) {
+  return source.replay_function != nullptr ? function_statement(source, ids) : update_statement(source, ids, taken);
 }
 
-std::uint64_t read_requeued() {
+void read_requeued() {
   const Rows updated = Rows::latest();
   ArrayBuilder ids(updated.type(1));
   for (std::uint64_t i = 0; i < updated.count(); ++i) {
@@ -289,7 +286,7 @@ std::uint64_t read_requeued() {
   }
   Parameters parameters;
   parameters.put(ids.type(), ids.array());
-  return parameters.read("SELECT id::text FROM unnest($1) AS u (id)");
+  parameters.read("SELECT id::text FROM unnest($1) AS u (id)");
 }
 
 }  // namespace insights::pg

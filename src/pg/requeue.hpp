@@ -1,6 +1,8 @@
 // How a source puts failed deliveries back in line: an UPDATE of its mapped columns, or a function of its own.
 #pragma once
 
+#include <algorithm>
+
 #include "pg.hpp"
 #include "source.hpp"
 
@@ -16,24 +18,38 @@ char *qualified_replay_function(const char *name);
 // All of these run between SPI_connect and SPI_finish, under pinned settings and with the caller's rights. `ids` is the
 // text of an array.
 
-// Deliveries that are locked until the end of the transaction: their ids are in the latest rows.
+// A row that is locked until the end of the transaction. An id may have several.
+struct TakenRow {
+  Text id, ctid;  // in SPI's memory; no ctid where that cannot be seen
+  Oid table;
+};
+
 struct Taken {
-  std::uint64_t rows;
-  const char *condition;  // finds them again
+  TakenRow *rows;
+  int count;
+
+  const TakenRow *begin() const { return rows; }
+  const TakenRow *end() const { return rows + count; }
+  // Forgets those whose id is none of these; they stay locked.
+  template <typename Wanted>
+  void keep(Wanted wanted) {
+    count =
+        static_cast<int>(std::remove_if(rows, rows + count, [&](const TakenRow &r) { return !wanted(r.id); }) - rows);
+  }
 };
 
 // Locks those that are failed now and that no other transaction has locked. Raises 55000 where the source's deliveries
 // cannot be updated.
 Taken take_failed(const Source &source, const char *ids);
 
-// The statement that puts deliveries back in line: an UPDATE of what was taken, or, without a condition, a call of the
-// source's function, which returns the ids of those that it did. It runs in the caller's own settings, as what it sets
-// off may need them; so it names nothing that a search_path could make another thing of: no expression of the mapping
-// but plain columns. Raises 55000 where the source cannot do it.
-const char *requeue_statement(const Source &source, const char *ids, const char *condition);
+// The statement that puts deliveries back in line: an UPDATE of what was taken, which is all rows of these ids, or a
+// call of the source's function, which returns the ids of those that it did. It runs in the caller's own settings, as
+// what it sets off may need them; so it names nothing that a search_path could make another thing of: no expression of
+// the mapping but plain columns. Raises 55000 where the source cannot do it.
+const char *requeue_statement(const Source &source, const char *ids, const Taken &taken);
 
 // After the UPDATE, whose rows are the latest: the ids of those that are not failed any more, as texts, which are then
-// the latest rows; gives their number. A trigger may have kept some.
-std::uint64_t read_requeued();
+// the latest rows. A trigger may have kept some.
+void read_requeued();
 
 }  // namespace insights::pg

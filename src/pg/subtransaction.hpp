@@ -14,8 +14,20 @@ namespace insights::pg {
 // that is not ours may raise the same SQLSTATE, but not from where the server does.
 bool is_of_session(const ErrorData *error);
 
-// Runs `body` in a subtransaction, which an error undoes. Gives the error, in the current context, or null where there
-// was none; raises again what is_of_session(). Its frames may hold no object with a destructor.
+// Whether what the body did is to stay: what it says, if it says anything.
+template <typename Body>
+bool stays(Body body) {
+  if constexpr (std::is_void_v<decltype(body())>) {
+    body();
+    return true;
+  } else {
+    return body();
+  }
+}
+
+// Runs `body` in a subtransaction, which an error undoes, and so does a `body` that gives false. Gives the error, in
+// the current context, or null where there was none; raises again what is_of_session(). Its frames may hold no object
+// with a destructor.
 template <typename Body>
 ErrorData *in_subtransaction(Body body) {
   MemoryContext context = CurrentMemoryContext;
@@ -25,8 +37,7 @@ ErrorData *in_subtransaction(Body body) {
   MemoryContextSwitchTo(context);
   PG_TRY();
   {
-    guarded(body);
-    ReleaseCurrentSubTransaction();
+    guarded([&] { return stays(body); }) ? ReleaseCurrentSubTransaction() : RollbackAndReleaseCurrentSubTransaction();
   }
   PG_CATCH();
   {

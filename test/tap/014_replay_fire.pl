@@ -278,6 +278,73 @@ subtest 'one key from all at once' => sub {
 	consistent('one key');
 };
 
+subtest 'some are refused' => sub {
+	sql(
+		q(
+CREATE FUNCTION keep_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN new.status := 'failed'; RETURN new; END $$;
+CREATE TRIGGER keep_back BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (old.status = 'failed' AND new.id % 7 = 0)
+  EXECUTE FUNCTION keep_back();
+CREATE FUNCTION send_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE deliveries SET status = 'failed' WHERE id = new.id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER send_back AFTER UPDATE ON deliveries FOR EACH ROW WHEN (new.status = 'pending' AND new.id % 11 = 0)
+  EXECUTE FUNCTION send_back();
+TRUNCATE outcomes;
+UPDATE deliveries SET created_at = created_at - interval '30 days';
+SELECT fail_some(40000, 2000))
+	);
+	finishes(start_sessions(8, ['replay'], '-T', $seconds), 'eight clients');
+	note(sql('SELECT outcome, count(*), count(DISTINCT client) FROM outcomes GROUP BY outcome ORDER BY 1'));
+	cmp_ok(sql(q(SELECT count(DISTINCT client) FROM outcomes WHERE outcome = 'refused')), '>', 1, 'several were refused some');
+	sql(q(INSERT INTO outcomes SELECT 9, r.* FROM replay_execute(
+	    ARRAY(SELECT p.delivery_id FROM replay_plan('{"hours": 48}', 4000) AS p), 'the rest but those refused') AS r));
+	my $refused = 'id BETWEEN 40000 AND 41999 AND (id % 7 = 0 OR id % 11 = 0)';
+	is(
+		sql("SELECT count(*) FROM deliveries WHERE $refused AND (status, attempts) = ('failed', 1) AND next_retry_at IS NULL"),
+		sql("SELECT count(*) FROM deliveries WHERE $refused"),
+		'those are as they were'
+	);
+	is(sql("SELECT count(*) FROM operator_audit WHERE target_id IN (SELECT id::text FROM deliveries WHERE $refused)"),
+		'0', 'and the audit knows nothing of them');
+	is(sql(q(SELECT count(*) FROM deliveries WHERE id BETWEEN 40000 AND 41999 AND id % 7 <> 0 AND id % 11 <> 0 AND status = 'failed')),
+		'0', 'all others are back in line');
+	is(sql(q(SELECT count(*) FROM outcomes WHERE outcome NOT IN ('replayed', 'refused', 'locked', 'not_failed'))),
+		'0', 'nothing else was the matter');
+	consistent('some are refused');
+
+	# One that is caught when the first try has been undone: what was refused is locked all the same, as all of it is.
+	sql(
+		q(
+CREATE SEQUENCE tries;
+CREATE FUNCTION wait_at_second() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF nextval('tries') % 2 = 0 THEN PERFORM pg_advisory_xact_lock_shared(new.id); END IF;
+  RETURN new;
+END $$;
+CREATE TRIGGER second BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (new.id = 50002) EXECUTE FUNCTION wait_at_second();
+SELECT fail_some(50001, 2))
+	);
+	my $keeper = close_gates(50002);
+	my ($session, $pid) = start_statement(q(SELECT * FROM replay_execute('{50001,50002}', 'second try');));
+	wait_at($pid, 'its second try');
+	is(sql(q(SELECT string_agg(r.delivery_id || ' ' || r.outcome, ', ') FROM replay_execute('{50001,50002}', 'meanwhile') AS r)),
+		'50001 locked, 50002 locked', 'nobody else has them');
+	fails_with($node, 'postgres', 'SELECT FROM deliveries WHERE id = 50001 FOR NO KEY UPDATE NOWAIT',
+		'55P03', qr/could not obtain lock/, 'nor the refused one');
+	sql("SELECT pg_cancel_backend($pid)");
+	wait_for($node, 'postgres', "SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $pid", 'cancelled');
+	$_->quit foreach ($session, $keeper);
+	is(state_of(50001, 50002), '50001 failed 0, 50002 failed 0', 'neither is done');
+	is(
+		sql(q(SELECT string_agg(r.delivery_id || ' ' || r.outcome, ', ') FROM replay_execute('{50001,50002}', 'second try') AS r)),
+		'50001 refused, 50002 replayed',
+		'until it is asked for again'
+	);
+	is(state_of(50001, 50002), '50001 failed 0, 50002 pending 1', 'and then what can be done is');
+	sql('DROP TRIGGER keep_back ON deliveries; DROP TRIGGER send_back ON deliveries');
+	consistent('in a second try');
+};
+
 subtest 'one that is stuck' => sub {
 	sql('SELECT fail_some(1000011, 5); SELECT fail_some(20000, 5)');
 	my $keeper = close_gates(1000011);
@@ -397,6 +464,78 @@ subtest 'the server stops at once' => sub {
 		'and goes on'
 	);
 	is(sql('SELECT count(*) FROM audit_verify()'), '0', 'whole');
+};
+
+subtest 'other kinds of sources' => sub {
+	my ($host, $port) = ($node->host, $node->port);
+	sql(
+		qq(
+CREATE TABLE twice (LIKE deliveries);
+CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS \$\$
+  DELETE FROM twice;
+  INSERT INTO twice SELECT i, 't', 'e', 'failed', n, NULL, now() - interval '3 hours', NULL
+  FROM (VALUES (1, 1), (1, 2), (2, 1), (3, 1), (4, 1), (5, 1)) AS v (i, n) \$\$;
+CREATE FUNCTION twice_as() RETURNS text LANGUAGE sql AS
+  \$\$ SELECT string_agg(id || ' ' || status || ' ' || attempts, ', ' ORDER BY id, attempts) FROM twice \$\$;
+SELECT fill(), delivery_source_register('twice', 'twice'))
+	);
+
+	# Of one that has two rows, another session has one.
+	my $other = $node->background_psql('postgres');
+	$other->query_safe('BEGIN; SELECT FROM twice WHERE id = 1 AND attempts = 2 FOR UPDATE');
+	my $outcomes = q(SELECT string_agg(r.delivery_id || ' ' || r.outcome, ', ') FROM replay_execute);
+	is(sql("$outcomes('{1,2}', 'half', source => 'twice') AS r"), '1 locked, 2 replayed', 'one of which only a part is free');
+	is(sql('SELECT twice_as()'),
+		'1 failed 1, 1 failed 2, 2 pending 0, 3 failed 1, 4 failed 1, 5 failed 1', 'is left as it is');
+	$other->quit;
+
+	# What changes while a function is at it is not its doing.
+	sql(
+		q(
+CREATE TABLE calls (ids text[]);
+CREATE FUNCTION requeue(ids text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO calls VALUES (ids);
+  PERFORM pg_advisory_xact_lock_shared(1);
+  RETURN QUERY UPDATE twice SET status = 'pending' WHERE id = ANY (ids::int[]) AND status = 'failed' AND id <> 5 RETURNING id::text;
+END $$;
+SELECT fill(), delivery_source_register('twice', 'called', '{"replay_function": "requeue"}'))
+	);
+	my $keeper = close_gates(1);
+	my ($session, $pid) = start_statement(
+		"INSERT INTO answers (key, answer) SELECT 'called', ($outcomes('{2,3,4,5}', 'called', source => 'called') AS r);");
+	wait_at($pid, 'the function');
+	sql(q(UPDATE twice SET status = 'delivered' WHERE id = 3; DELETE FROM twice WHERE id = 4));
+	$keeper->quit;
+	wait_for($node, 'postgres', "SELECT state = 'idle' FROM pg_stat_activity WHERE pid = $pid", 'it comes to its end');
+	$session->quit;
+	is(sql(q(SELECT answer FROM answers WHERE key = 'called')),
+		'2 replayed, 3 not_failed, 4 not_found, 5 refused', 'each is what it is');
+	is(sql('SELECT twice_as()'), '1 failed 1, 1 failed 2, 2 pending 1, 3 delivered 1, 5 failed 1', 'and where it is');
+	is(sql('SELECT ids FROM calls'), '{2}', 'the call that counts is the last');
+
+	# A trigger on the other side of a foreign table.
+	sql(
+		qq(
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$port', dbname 'postgres');
+CREATE USER MAPPING FOR CURRENT_USER SERVER far;
+CREATE FOREIGN TABLE far (id int, tenant_id text, endpoint text, status text, attempts int, next_retry_at timestamptz,
+  created_at timestamptz, updated_at timestamptz) SERVER far OPTIONS (table_name 'twice');
+CREATE TRIGGER keep_back BEFORE UPDATE ON twice FOR EACH ROW WHEN (new.id = 2) EXECUTE FUNCTION keep_back();
+CREATE FUNCTION send_twice_back() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+  UPDATE public.twice SET status = 'failed' WHERE id = new.id;
+  RETURN NULL;
+END \$\$;
+CREATE TRIGGER send_back AFTER UPDATE ON twice FOR EACH ROW WHEN (new.id = 3 AND new.status = 'pending')
+  EXECUTE FUNCTION send_twice_back();
+SELECT fill(), delivery_source_register('far', 'far'))
+	);
+	is(sql("$outcomes('{1,2,3,4}', 'far', source => 'far') AS r"),
+		'1 replayed, 2 refused, 3 refused, 4 replayed', 'a foreign table');
+	is(sql('SELECT twice_as()'),
+		'1 pending 0, 1 pending 0, 2 failed 1, 3 failed 1, 4 pending 0, 5 failed 1', 'as over there');
+	is(sql('SELECT count(*) FROM audit_verify()'), '0', 'the chain is whole');
+	sql(q(SELECT delivery_source_drop(name) FROM unnest(ARRAY['twice', 'called', 'far']) AS name));
 };
 
 my $log = slurp_file($node->logfile);
