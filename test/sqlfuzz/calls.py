@@ -49,13 +49,13 @@ BEGIN = ["", "", "READ ONLY", "ISOLATION LEVEL REPEATABLE READ", "ISOLATION LEVE
 class Writer:
     """Writes the transactions of one session, from its random numbers alone."""
 
-    def __init__(self, rng, world, values, own_settings, timeout):
+    def __init__(self, rng, world, values, singles, own_settings, timeout):
         self._rng = rng
         self._world = world
         self._values = values
         self._functions = [f for f in world.functions if f.callable]
         self._writing = [f for f in self._functions if f.volatile]
-        self._singles = cycle(values.singles(self._functions))
+        self._singles = cycle(singles)
         self._own_settings = own_settings
         self._timeout = timeout
         self._prepared = {}
@@ -129,7 +129,7 @@ class Writer:
     def _call(self):
         if self._prepared and self._rng.random() < 0.1:
             return self._execute()
-        if self._rng.random() < 0.3:
+        if self._rng.random() < 0.5:
             return self._single_call()
         function = self._rng.choice(self._functions)
         hostility = self._rng.choice((0.0, 0.1, 0.1, 0.4, 1.0))

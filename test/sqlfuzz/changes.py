@@ -41,7 +41,14 @@ def _own(name, *statements):
     return Change(name, "postgres", list(statements), lasting=False)
 
 
+# What would keep a table's columns as they are.
 NO_VIEW = ["ALTER EXTENSION anomaly_insights DROP VIEW @.anomalies_active", "DROP VIEW @.anomalies_active"]
+
+NO_FUNCTIONS = [
+    statement
+    for function in ("audit_head()", "audit_stats(timestamptz)")
+    for statement in (f"ALTER EXTENSION anomaly_insights DROP FUNCTION @.{function}", f"DROP FUNCTION @.{function}")
+] + ["ALTER TABLE @.operator_audit DISABLE TRIGGER append_only"]
 
 RELATION_CHANGES = [
     _retype("created_at", "date", "'2026-01-15'"),
@@ -155,7 +162,7 @@ EXTENSION_CHANGES = [
 ]
 
 OWN_CHANGES = [
-    _own("the audit is written to", "UPDATE @.operator_audit SET actor = 'x'"),
+    _own("the audit is written to", "ALTER TABLE @.operator_audit DISABLE TRIGGER append_only", "UPDATE @.operator_audit SET actor = 'x'"),
     _own("a source has no mapping", "UPDATE @.delivery_sources SET mapping = '[]'"),
     _own("a source's mapping is a number", "UPDATE @.delivery_sources SET mapping = '5'"),
     _own("a source's mapping is empty", "UPDATE @.delivery_sources SET mapping = '{{}}'"),
@@ -172,13 +179,13 @@ OWN_CHANGES = [
     _own("a source's name is a number", "ALTER TABLE @.delivery_sources DROP CONSTRAINT delivery_sources_name_check",
          "ALTER TABLE @.delivery_sources ALTER name TYPE int USING 1"),
     _own("metadata is a text", "ALTER TABLE @.operator_audit ALTER metadata TYPE text"),
-    _own("hash is a text", "ALTER TABLE @.operator_audit ALTER hash TYPE text USING 'x'"),
+    _own("hash is a text", *NO_FUNCTIONS, "ALTER TABLE @.operator_audit ALTER hash TYPE text USING 'x'"),
     _own("hashes are short", "ALTER TABLE @.operator_audit DISABLE TRIGGER append_only",
          "UPDATE @.operator_audit SET hash = '', previous_hash = '\\x00'"),
-    _own("the audit's ids are texts", "ALTER TABLE @.operator_audit ALTER id TYPE text"),
-    _own("the audit has no actor", "ALTER TABLE @.operator_audit DROP COLUMN actor CASCADE"),
+    _own("the audit's ids are texts", *NO_FUNCTIONS, "ALTER TABLE @.operator_audit ALTER id TYPE text"),
+    _own("the audit has no actor", *NO_FUNCTIONS, "ALTER TABLE @.operator_audit DROP COLUMN actor CASCADE"),
     _own("the audit has more columns", "ALTER TABLE @.operator_audit ADD COLUMN more int"),
-    _own("incidents have no note", "ALTER TABLE @.anomalies DROP COLUMN note CASCADE"),
+    _own("incidents have no note", *NO_VIEW, "ALTER TABLE @.anomalies DROP COLUMN note CASCADE"),
     _own("incidents have more columns", "ALTER TABLE @.anomalies ADD COLUMN more text DEFAULT 'x'"),
     _own("incidents' times are dates", *NO_VIEW,
          "ALTER TABLE @.anomalies ALTER detected_at TYPE date, ALTER evaluated_at TYPE date, ALTER last_seen_at TYPE date"),
@@ -193,6 +200,6 @@ OWN_CHANGES = [
     _own("mutes' days are texts", "ALTER TABLE @.anomaly_mutes ALTER days TYPE text[]"),
     _own("results are no array", "UPDATE @.operator_replays SET results = '5'"),
     _own("results hold anything", "UPDATE @.operator_replays SET results = '[null, 5, {{\"id\": []}}, [[]]]'"),
-    _own("runs are gone", "DROP TABLE @.anomaly_runs CASCADE"),
+    _own("runs are gone", "ALTER EXTENSION anomaly_insights DROP TABLE @.anomaly_runs", "DROP TABLE @.anomaly_runs CASCADE"),
 ]  # fmt: skip
 CHANGES = RELATION_CHANGES + EXTENSION_CHANGES + OWN_CHANGES

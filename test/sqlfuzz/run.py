@@ -16,11 +16,11 @@ from changes import CHANGES
 from functions import without_values
 from report import Report
 from session import Session
-from values import HOSTILE
+from values import HOSTILE, singles
 from world import RELATIONS, World
 
 ENCODINGS = ["UTF8", "EUC_JP"]
-SCHEMAS = ["insights", 'In"sights 日本']
+SCHEMAS = ["insights", "In sights 日本"]
 OWN_SETTINGS = """
   SELECT name, vartype, coalesce(enumvals, ARRAY[min_val, max_val, boot_val, '-1', '0', 'x', 'on', '1e30'])
   FROM pg_settings WHERE name LIKE 'anomaly\\_insights.%' AND name NOT LIKE '%debug%' AND context IN ('user', 'superuser')
@@ -126,6 +126,8 @@ def main():
             lacking = without_values(functions, HOSTILE)
             if lacking:
                 report.broken(f"there are no hostile values of the types {', '.join(lacking)}")
+            world.singles = singles(functions)
+            rng.shuffle(world.singles)
             quiet(plan, world, report)
             left = plan.rounds - number
             storm(plan, world, report, rng, time.monotonic() + (end - time.monotonic()) / left)

@@ -28,7 +28,8 @@ class Session(threading.Thread):
         self._notices = []
         rng = random.Random(f"{plan.seed}/{world.number}/{number}")
         values = Values(rng, world.rollups, world.shapes)
-        self.writer = Writer(rng, world, values, plan.own_settings, plan.timeout)
+        singles = [s for i, s in enumerate(world.singles) if i % plan.sessions == number % plan.sessions]
+        self.writer = Writer(rng, world, values, singles, plan.own_settings, plan.timeout)
         self._connection = None
 
     def run(self):
@@ -89,7 +90,7 @@ class Session(threading.Thread):
         """None where the connection broke in the midst."""
         try:
             if statement.parameter is not None:
-                return self._connection.exec_params(sql, [statement.parameter], [self._world.rollup_oid], [1], 1)
+                return self._connection.exec_params(sql, [statement.parameter], None, [1], 1)
             if statement.binary:
                 return self._connection.exec_params(sql, None, result_format=1)
             return self._connection.exec_(sql)

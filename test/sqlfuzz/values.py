@@ -7,8 +7,8 @@ WORDS = [
     "", "a", "tenant one", "unknown", "日本語", "é", "x" * 300, "it's \"quoted\" \\ %s %n $1 ; --",
     '{"a": [1, null]}', "2026-01-15", "0", "-1", "NULL", "line\nbreak\ttab",
 ]  # fmt: skip
-SOURCES = ["default", "view", "mat", "parted", "local", "typed", "foreign"]
-RELATIONS = ["deliveries", "deliveries_view", "deliveries_mat", "parted", "local_times", "typed", "foreign_deliveries"]
+SOURCES = ["default", "view", "mat", "parted", "local", "typed", "foreign", "calm"]
+RELATIONS = ["deliveries", "deliveries_view", "deliveries_mat", "parted", "local_times", "typed", "foreign_deliveries", "calm"]
 STATUSES = ["delivered", "failed", "dead_letter", "pending"]
 
 
@@ -170,6 +170,17 @@ SANE = {
 }  # fmt: skip
 
 
+def singles(functions):
+    """Each hostile value of each argument of each function: (function, place of the argument, value)."""
+    return [
+        (function, place, f"({value})::{argument.type.sql}")
+        for function in functions
+        if function.callable
+        for place, argument in enumerate(function.arguments)
+        for value in HOSTILE.get(argument.type.name, [])
+    ]
+
+
 class Values:
     """Draws values. The database's rollups are part of them: texts of valid ones, and of their shapes."""
 
@@ -226,17 +237,6 @@ class Values:
             if not content:
                 break
         return bytes(content)
-
-    def singles(self, functions):
-        """Each hostile value of each argument of each function, as (function, place of the argument, value), shuffled."""
-        found = [
-            (function, place, f"({value})::{argument.type.sql}")
-            for function in functions
-            for place, argument in enumerate(function.arguments)
-            for value in HOSTILE.get(argument.type.name, [])
-        ]
-        self._rng.shuffle(found)
-        return found
 
     def _row(self, kind):
         if self._rng.random() < 0.2:

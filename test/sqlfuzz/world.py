@@ -41,6 +41,13 @@ RELATIONS = {
         [f"CREATE TABLE w.deliveries ({COLUMNS})", fill("deliveries"), "CREATE INDEX ON w.deliveries (created_at)"],
         ("default", '{"replay_status": "pending"}'),
     ),
+    "calm": (  # without incidents, so that it may be judged at any time
+        [
+            "CREATE TABLE w.calm (endpoint text, status text, created_at timestamptz)",
+            "INSERT INTO w.calm SELECT 'e1', 'delivered', now() - i * interval '1 minute' FROM generate_series(1, 100) i",
+        ],
+        ("calm", "{}"),
+    ),
     "parted": (
         [
             f"CREATE TABLE w.parted ({COLUMNS}) PARTITION BY RANGE (created_at)",
@@ -118,7 +125,7 @@ class World:
         self.drop()
         with connected(self._server) as server:
             for role in ROLES:
-                if not server.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+                if not server.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
                     server.execute(f"CREATE ROLE {role} LOGIN")
             made = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'")
             server.execute(made.format(sql.Identifier(self.name), self.encoding))
@@ -159,9 +166,6 @@ class World:
         ]
         return shapes, shapes + rollups
 
-    def _note_types(self):
-        self.rollup_oid = self._value("SELECT '@.delivery_rollup'::regtype::oid")
-
     def end_workers(self):
         """Those of this database; the launcher starts others."""
         self._run(
@@ -185,14 +189,13 @@ class World:
 
     def mend(self, relation=None):
         """Makes a relation and its source anew, all by default, and the extension where it is gone."""
-        if not self.admin.execute("SELECT FROM pg_extension WHERE extname = 'anomaly_insights'").fetchone():
+        if not self.admin.execute("SELECT 1 FROM pg_extension WHERE extname = 'anomaly_insights'").fetchone():
             self._run("CREATE SCHEMA IF NOT EXISTS @@")
             self._run("CREATE EXTENSION anomaly_insights SCHEMA @@ CASCADE")
             self._run("GRANT USAGE ON SCHEMA @@ TO sqlfuzz_owner, sqlfuzz_operator")
             self._run("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA @@ TO sqlfuzz_owner, sqlfuzz_operator")
             self._run("GRANT SELECT ON ALL TABLES IN SCHEMA @@ TO sqlfuzz_operator")
             relation = None
-            self._note_types()
         for name in [relation] if relation else RELATIONS:
             statements, (source, mapping) = RELATIONS[name]
             with self.admin.transaction():
