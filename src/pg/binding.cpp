@@ -128,8 +128,8 @@ void put_needs(const Needs &needs, Binding *binding) {
 // ---- what is stored of it ----
 
 [[noreturn]] void refuse_needs() {
-  ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("needs of a delivery source are not as they were stored"),
-                  errhint("Register it again.")));
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("needs of a delivery source are not as they were stored"), errhint("Register it again.")));
   pg_unreachable();
 }
 

@@ -34,8 +34,11 @@ Oid extension_schema(FunctionCallInfo fcinfo);
 
 // A table or a type of ours.
 Oid own_table(Oid schema, const char *name);
-Relation open_own_table(Oid schema, const char *name, LOCKMODE lock);
 Oid own_type(Oid schema, const char *name);
+
+// Opens and locks a table of ours. The lock is kept until the end of the transaction: while it is held, nobody can drop
+// the extension, of whose types and functions our statements hold none.
+Relation open_own_table(Oid schema, const char *name, LOCKMODE lock);
 
 // A statement of ours: the format with the quoted schema's name for each @.
 char *own_statement(Oid schema, const char *format);

@@ -28,7 +28,7 @@ Enum by_name(Text name, std::initializer_list<Enum> values, Enum otherwise) {
   for (const Enum value : values) {
     if (name == name_of(value)) return value;
   }
-  ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                   errmsg("\"%.*s\" is no state of an incident", static_cast<int>(name.size()), name.data())));
   pg_unreachable();
 }

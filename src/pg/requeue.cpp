@@ -141,7 +141,7 @@ bool shows_places(Relation relation) {
 }
 
 const char *update_statement(const Source &source, const char *ids, const Taken &taken) {
-  Relation relation = relation_open(require_source_relation(&source), AccessShareLock);
+  Relation relation = relation_open(require_source_relation(&source, AccessShareLock), NoLock);
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfo(&query, "UPDATE %s SET ", source.relation);
@@ -256,7 +256,7 @@ char *qualified_replay_function(const char *name) {
 }
 
 Taken take_failed(const Source &source, const char *ids) {
-  Relation relation = relation_open(require_source_relation(&source), AccessShareLock);
+  Relation relation = relation_open(require_source_relation(&source, AccessShareLock), NoLock);
   const bool by_place = require_updatable(source, relation);
   relation_close(relation, NoLock);
   StringInfoData query;

@@ -52,9 +52,9 @@ char *jsonb_text(JsonbContainer *object, const char *key) {
 
 // Whoever owns delivery_sources may have changed it.
 [[noreturn]] void refuse_row() {
-  ereport(ERROR,
-          (errcode(ERRCODE_DATA_CORRUPTED), errmsg("table delivery_sources of anomaly_insights is not as it was made"),
-           errhint("Register the sources again after creating the extension again.")));
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("table delivery_sources of anomaly_insights is not as it was made"),
+                  errhint("Register the sources again after creating the extension again.")));
   pg_unreachable();
 }
 
@@ -91,8 +91,8 @@ Source *read_source(HeapTuple tuple, TupleDesc descriptor, Oid schema) {
   if (source->field(Field::kCreatedAt) == nullptr || source->field(Field::kEndpoint) == nullptr ||
       source->field(Field::kStatus) == nullptr) {
     ereport(ERROR,
-            (errcode(ERRCODE_DATA_CORRUPTED), errmsg("delivery source \"%s\" has no usable mapping", source->name),
-             errhint("Register it again.")));
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("delivery source \"%s\" has no usable mapping", source->name), errhint("Register it again.")));
   }
   return source;
 }
@@ -145,7 +145,7 @@ List *all_sources(Oid schema) {
   }
   systable_endscan(scan);
   UnregisterSnapshot(snapshot);
-  relation_close(relation, AccessShareLock);
+  relation_close(relation, NoLock);
   list_sort(sources, by_name);
   return sources;
 }
