@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from changes import EXTENSION_CHANGES, OWN_CHANGES, RELATION_CHANGES, TABLES
+from functions import Function
 from world import ROLES
 
 
 @dataclass
 class Statement:
-    """`function` is that which it calls, `change` what it is a part of; `rows` may be looked at."""
+    """`function` is that which it calls, `change` what it is a part of."""
 
     sql: str
-    function: str = None
+    function: Function = None
     change: str = None
     binary: bool = False
     parameter: bytes = None
@@ -54,6 +55,7 @@ class Writer:
         self._world = world
         self._values = values
         self._functions = [f for f in world.functions if f.callable]
+        self._reader = next(f for f in self._functions if f.name == "rollup_cells")
         self._writing = [f for f in self._functions if f.volatile]
         self._singles = cycle(singles)
         self._own_settings = own_settings
@@ -155,7 +157,7 @@ class Writer:
             ]
         )  # fmt: skip
         sql = form.format(f"@.{function.name}({self._arguments(function, hostility)})")
-        return Statement(sql, function.signature, binary=self._rng.random() < 0.1)
+        return Statement(sql, function, binary=self._rng.random() < 0.1)
 
     def _single_call(self):
         """Nothing but sane values, and one that is not."""
@@ -173,7 +175,8 @@ class Writer:
             if place == single[0]:
                 given.append(f"{argument.name} => {single[1]}" if by_name else single[1])
                 continue
-            if argument.optional and self._rng.random() > max(hostility, 0.3) and argument.name != "source":
+            needed = argument.name == "source" and not function.volatile  # who writes can do so for all sources
+            if argument.optional and not needed and self._rng.random() > max(hostility, 0.3):
                 by_name = True
                 continue
             value = self._values.draw(argument, hostility)
@@ -186,12 +189,12 @@ class Writer:
             sql = f"SELECT {call} FROM generate_series(1, 5)"
         else:
             sql = f"SELECT {'* FROM ' if function.returns_set else ''}{call}"
-        return Statement(sql, function.signature)
+        return Statement(sql, function)
 
     def _window(self, function, hostility):
         over = self._rng.choice(["OVER (ORDER BY g)", "OVER (ORDER BY g ROWS 1 PRECEDING)", "FILTER (WHERE g > 1)"])
         arguments = self._arguments(function, hostility)
-        return Statement(f"SELECT @.{function.name}({arguments}) {over} FROM generate_series(1, 4) AS g", function.signature)
+        return Statement(f"SELECT @.{function.name}({arguments}) {over} FROM generate_series(1, 4) AS g", function)
 
     def _prepare(self, function):
         name = f"p{self._rng.randrange(6)}"
@@ -203,16 +206,16 @@ class Writer:
             calls = ", ".join(f"{a.name} => ${i + 1}" for i, a in enumerate(given))
         kinds = f"({', '.join(a.type.sql for a in given)})" if given and all(a.type.name != "cstring" for a in given) else ""
         self._prepared[name] = (function, given)
-        return Statement(f"PREPARE {name}{kinds} AS SELECT * FROM @.{function.name}({calls})", function.signature)
+        return Statement(f"PREPARE {name}{kinds} AS SELECT * FROM @.{function.name}({calls})", function)
 
     def _execute(self):
         name = self._rng.choice(sorted(self._prepared))
         function, given = self._prepared[name]
         values = ", ".join(self._values.draw(argument, 0.1) for argument in given)
-        return Statement(f"EXECUTE {name}{f'({values})' if values else ''}", function.signature)
+        return Statement(f"EXECUTE {name}{f'({values})' if values else ''}", function)
 
     def _received(self):
         """A rollup in binary, and back."""
-        statement = Statement("SELECT @.rollup_cells($1)", "rollup_cells(delivery_rollup)", binary=True)
+        statement = Statement("SELECT @.rollup_cells($1)", self._reader, binary=True)
         statement.parameter = self._values.mutated()
         return statement

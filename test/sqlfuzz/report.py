@@ -30,8 +30,8 @@ class Report:
     def count(self, statement, succeeded):
         with self._lock:
             if statement.function:
-                self._made[statement.function] += 1
-                self._answered[statement.function] += succeeded
+                self._made[statement.function.signature] += 1
+                self._answered[statement.function.signature] += succeeded
             elif statement.change:
                 self._changes[statement.change] += 1
                 self._changed[statement.change] += succeeded
@@ -47,7 +47,7 @@ class Report:
 
     def failure(self, failure, statement, session, history):
         """The first of each kind is shown whole, the others are counted."""
-        of = statement.function or statement.sql.split(" ")[0]
+        of = statement.function.signature if statement.function else statement.sql.split(" ")[0]
         kind = (failure.check, of, re.sub(r"\d+", "N", failure.what)[:100])
         with self._lock:
             self._failed[failure.check] += 1

@@ -137,15 +137,12 @@ class Session(threading.Thread):
     def _lost(self, statement, result):
         """The session has ended. Those whose server was restarted under them are told so."""
         errors = self._notices + ([Error(result)] if result is not None else [])
-        if any(error.state in verdict.GONE for error in errors):
+        said = self._connection.error_message.decode("utf-8", "replace").strip()
+        if any(error.state in verdict.GONE for error in errors) or said.startswith("no connection"):
             self._report.victim()
             return
-        fatal = [error for error in errors if error.severity in ("FATAL", "PANIC")]
-        if fatal:
-            self._fail(Failure("sessions", str(fatal[-1])), statement)
-        else:
-            said = self._connection.error_message.decode("utf-8", "replace")
-            self._fail(Failure("server", said.strip().split("\n")[0]), statement)
+        ended = "FATAL:" in said or "PANIC:" in said
+        self._fail(Failure("sessions" if ended else "server", said.split("\n")[0]), statement)
 
     def _fail(self, failure, statement):
         self._report.failure(failure, statement, self.number, list(self._history))

@@ -100,7 +100,7 @@ AN_ENDPOINT = ["'e1'", "'e2'", "'e3'", "'failing'"]
 A_STATUS = [literal(status) for status in STATUSES]
 A_MOMENT = [f"now() - interval '{minutes} minutes'" for minutes in (0, 1, 30, 90)]
 AN_ID = [
-    "(SELECT id FROM @.anomalies_active ORDER BY id LIMIT 1)", "(SELECT max(id) FROM @.anomalies)", "1", "2", "3",
+    "(SELECT id FROM @.anomalies WHERE status <> 'resolved' ORDER BY id LIMIT 1)", "(SELECT max(id) FROM @.anomalies)", "1", "2", "3",
 ]  # fmt: skip
 FILTERS = [
     {}, {"status": "failed"}, {"status": ["failed", "dead_letter"]}, {"tenant": "t1"}, {"endpoint": "failing"},
