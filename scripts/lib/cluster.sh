@@ -7,6 +7,7 @@ PG_BINDIR=/usr/lib/postgresql/$PG_MAJOR/bin
 unset PGDATA PGDATABASE PGHOST PGHOSTADDR PGOPTIONS PGPORT PGSERVICE PGSSLMODE PGUSER
 
 CLUSTER_DIR='' CLUSTER_PORT=''   # of the cluster that was started last
+CLUSTER_POSTGRES=''   # what runs the server, where that is not PostgreSQL's own program
 
 # From / because postgres may not be allowed to stand where the caller does; env because sudo forgets the environment.
 as_postgres() {
@@ -54,11 +55,13 @@ cluster_start() {
     done
   } | as_postgres tee -a "$CLUSTER_DIR/data/postgresql.conf" >/dev/null
 
+  local program=()
+  [[ -z $CLUSTER_POSTGRES ]] || program=(-p "$CLUSTER_POSTGRES" -t 600)
   # Between free_port and the server's bind somebody else may take the port: then take another.
   for attempt in 1 2 3; do
     CLUSTER_PORT=$(free_port)
-    if as_postgres "$PG_BINDIR/pg_ctl" -D "$CLUSTER_DIR/data" -l "$CLUSTER_DIR/log" -o "-p $CLUSTER_PORT" -w start \
-      >/dev/null; then
+    if as_postgres "$PG_BINDIR/pg_ctl" -D "$CLUSTER_DIR/data" -l "$CLUSTER_DIR/log" -o "-p $CLUSTER_PORT" "${program[@]}" \
+      -w start >/dev/null; then
       return 0
     fi
   done

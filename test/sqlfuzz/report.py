@@ -36,6 +36,9 @@ class Report:
                 self._changes[statement.change] += 1
                 self._changed[statement.change] += succeeded
 
+    def has_answered(self, function):
+        return self._answered[function.signature] > 0
+
     def victim(self):
         with self._lock:
             self._victims += 1
