@@ -147,6 +147,8 @@ def quiet(plan, world, report):
             if report.has_answered(function):
                 break
     session.settle()
+    for missed in session.prove(world.functions[0]):
+        report.broken(f"this is taken for no failure: {missed!r}")
 
 
 if __name__ == "__main__":

@@ -97,6 +97,14 @@ class Session(threading.Thread):
         except MemoryError:
             return None
 
+    def prove(self, function):
+        """The results that must be failures, and are none."""
+        found = []
+        for check, sql in verdict.PROOFS:
+            failure = verdict.judge(Statement(sql, function), self._connection.exec_(sql.encode()), self._world.encoding)
+            found += [] if failure is not None and failure.check == check else [sql]
+        return found + [content for content in (b"\xff", b"\xa4") if verdict.valid(content, self._world.encoding)]
+
     def settle(self):
         """Whatever the transaction was left in, ROLLBACK ends it."""
         if self._connection.status != ConnStatus.OK:

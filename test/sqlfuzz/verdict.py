@@ -16,6 +16,8 @@ OWN_OF_POSTGRES = {
     # Nor does anything keep the type of a prepared statement's parameter.
     "getBaseTypeAndTypmod": r"cache lookup failed for type \d+",
 }
+# What a call in a DO block has of it around its own context.
+OF_BLOCK = re.compile(r'(^|\n)SQL statement "(?:(?!\nSQL statement ").)*"\nPL/pgSQL function inline_code_block line \d+ at \w+$', re.S)
 LEAK = r"leak|problem in alloc set|not the owner|still referenced|expected one dependency"
 GONE = ("57P01", "57P02", "57P03")
 
@@ -41,6 +43,17 @@ EUC_JP = re.compile(rb"(?:[\x01-\x7f]|\x8e[\xa1-\xdf]|\x8f[\xa1-\xfe]{2}|[\xa1-\
 CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 # A date or a small number that is taken for a time.
 EPOCH = re.compile(rb"(2000-01-01|1999-12-31|01[./]01[./]2000) .*\d\d:\d\d:\d\d\.\d{3,6}")
+
+
+# Results that must be failures, and of which check.
+PROOFS = [
+    ("bytes", f"SELECT repeat('x', 10) || '{CANARY}'"),
+    ("bytes", "SELECT chr(1) AS endpoint"),
+    ("bytes", "SELECT timestamptz '2000-01-01 00:00:00.009+00' AS created_at"),
+    ("bytes", f"DO $$ BEGIN RAISE '{CANARY}'; END $$"),
+    ("internal", "DO $$ BEGIN RAISE SQLSTATE 'XX000'; END $$"),
+    ("internal", "DO $$ BEGIN RAISE SQLSTATE 'XX001' USING MESSAGE = 'cache lookup failed for function 5'; END $$"),
+]
 
 
 def judge(statement, result, encoding):
@@ -109,12 +122,12 @@ def excused(statement, error):
         return False
     if statement.function is None:
         return re.match(OWN_OF_DDL, error.message) is not None
-    if error.function == "relation_open" and error.message.startswith("could not open relation with OID"):
-        return re.fullmatch(r'SQL function "\w+"( during startup)?', error.context) or (
-            not error.context and statement.function.of_rows
-        )
+    context = OF_BLOCK.sub("", error.context)
+    if error.function == "relation_open" and re.fullmatch(r"could not open relation with OID \d+", error.message):
+        stored = re.fullmatch(r'SQL function "\w+"( statement \d+| during startup)?', context) is not None
+        return stored or (not context and statement.function.of_rows)
     own = OWN_OF_POSTGRES.get(error.function)
-    return own is not None and not error.context and re.fullmatch(own, error.message) is not None
+    return own is not None and not context and re.fullmatch(own, error.message) is not None
 
 
 def judge_notice(error):
