@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from itertools import cycle
 
-from changes import EXTENSION_CHANGES, OWN_CHANGES, RELATION_CHANGES, TABLES
 from functions import Function
 from world import ROLES
 
@@ -50,14 +49,16 @@ BEGIN = ["", "", "READ ONLY", "ISOLATION LEVEL REPEATABLE READ", "ISOLATION LEVE
 class Writer:
     """Writes the transactions of one session, from its random numbers alone."""
 
-    def __init__(self, rng, world, values, singles, own_settings, timeout):
+    def __init__(self, rng, world, values, part, own_settings, timeout):
+        """`part` gives this session's part of a list that the sessions share."""
         self._rng = rng
         self._world = world
         self._values = values
         self._functions = [f for f in world.functions if f.callable]
         self._reader = next(f for f in self._functions if f.name == "rollup_cells")
         self._writing = [f for f in self._functions if f.volatile]
-        self._singles = cycle(singles)
+        self._singles = cycle(part(world.singles))
+        self._changes = cycle(part(world.changes))
         self._own_settings = own_settings
         self._timeout = timeout
         self._prepared = {}
@@ -98,8 +99,7 @@ class Writer:
 
     def _under_change(self):
         """Calls before and after a change, by whom the change would not expect."""
-        change = self._rng.choice(self._rng.choice((RELATION_CHANGES, RELATION_CHANGES, EXTENSION_CHANGES, OWN_CHANGES)))
-        table = self._rng.choice(TABLES)
+        change, table = next(self._changes)
         made = [
             Statement(sql.format(table=table), change=change.name) for sql in change.statements
         ]

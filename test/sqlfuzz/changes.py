@@ -203,3 +203,8 @@ OWN_CHANGES = [
     _own("runs are gone", "ALTER EXTENSION anomaly_insights DROP TABLE @.anomaly_runs", "DROP TABLE @.anomaly_runs CASCADE"),
 ]  # fmt: skip
 CHANGES = RELATION_CHANGES + EXTENSION_CHANGES + OWN_CHANGES
+
+
+def pairs():
+    """Each change with each table, the extension's as often as the tables'."""
+    return [(change, table) for change in RELATION_CHANGES + 2 * EXTENSION_CHANGES + OWN_CHANGES for table in TABLES]

@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from changes import CHANGES
+from changes import CHANGES, pairs
 from functions import without_values
 from report import Report
 from session import Session
@@ -127,7 +127,9 @@ def main():
             if lacking:
                 report.broken(f"there are no hostile values of the types {', '.join(lacking)}")
             world.singles = singles(functions)
+            world.changes = pairs()
             rng.shuffle(world.singles)
+            rng.shuffle(world.changes)
             quiet(plan, world, report)
             left = plan.rounds - number
             storm(plan, world, report, rng, time.monotonic() + (end - time.monotonic()) / left)

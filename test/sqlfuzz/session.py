@@ -28,8 +28,7 @@ class Session(threading.Thread):
         self._notices = []
         rng = random.Random(f"{plan.seed}/{world.number}/{number}")
         values = Values(rng, world.rollups, world.shapes)
-        singles = [s for i, s in enumerate(world.singles) if i % plan.sessions == number % plan.sessions]
-        self.writer = Writer(rng, world, values, singles, plan.own_settings, plan.timeout)
+        self.writer = Writer(rng, world, values, self._part, plan.own_settings, plan.timeout)
         self._connection = None
 
     def run(self):
@@ -44,6 +43,9 @@ class Session(threading.Thread):
         except Exception as error:  # noqa: BLE001
             self._report.broken(f"session {self.number}: {error!r}")
             raise
+
+    def _part(self, shared):
+        return shared[self.number % self._plan.sessions :: self._plan.sessions]
 
     def connect(self):
         """Waits for a server that comes back from a crash."""

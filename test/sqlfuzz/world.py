@@ -35,7 +35,7 @@ def fill(table):
     return f"INSERT INTO w.{table} ({NAMES}) {ROWS}"
 
 
-# How each relation is made, and the name and the mapping of its source.
+# How each relation is made, and the name and the mapping of its source, if it is one.
 RELATIONS = {
     "deliveries": (
         [f"CREATE TABLE w.deliveries ({COLUMNS})", fill("deliveries"), "CREATE INDEX ON w.deliveries (created_at)"],
@@ -74,11 +74,12 @@ RELATIONS = {
         ],
         ("typed", "{}"),
     ),
+    "beneath": ([f"CREATE TABLE w.beneath ({COLUMNS})", fill("beneath")], None),  # what a view reads cannot be altered
     "deliveries_view": (
-        ["CREATE VIEW w.deliveries_view AS SELECT *, 1 AS more FROM w.deliveries WHERE id > 5"],
+        ["CREATE VIEW w.deliveries_view AS SELECT *, 1 AS more FROM w.beneath WHERE id > 5"],
         ("view", '{"where": "w.is_fine(status)"}'),
     ),
-    "deliveries_mat": (["CREATE MATERIALIZED VIEW w.deliveries_mat AS SELECT * FROM w.deliveries"], ("mat", "{}")),
+    "deliveries_mat": (["CREATE MATERIALIZED VIEW w.deliveries_mat AS SELECT * FROM w.beneath"], ("mat", "{}")),
     "foreign_deliveries": (
         [f"CREATE FOREIGN TABLE w.foreign_deliveries ({COLUMNS}) SERVER loopback OPTIONS (table_name 'deliveries')"],
         ("foreign", "{}"),
@@ -197,13 +198,14 @@ class World:
             self._run("GRANT SELECT ON ALL TABLES IN SCHEMA @@ TO sqlfuzz_operator")
             relation = None
         for name in [relation] if relation else RELATIONS:
-            statements, (source, mapping) = RELATIONS[name]
+            statements, registration = RELATIONS[name]
             with self.admin.transaction():
                 for statement in [DROP.format(name), "SET LOCAL ROLE sqlfuzz_owner", *statements]:
                     self._run(statement)
                 self._run(f"GRANT SELECT, UPDATE ON w.{name} TO sqlfuzz_operator")
                 self._run("RESET ROLE")
-                self._run(f"SELECT @.delivery_source_register('w.{name}', '{source}', '{mapping}')")
+                if registration:
+                    self._run("SELECT @.delivery_source_register('w.{}', '{}', '{}')".format(name, *registration))
 
     def _run(self, statement):
         return self.admin.execute(self.place(statement))
@@ -213,6 +215,8 @@ class World:
 
     def drop(self):
         if self.admin is not None:
+            # The worker would wait, deaf, for a connection to the database that waits for the worker.
+            self.patiently(lambda: self._run("DROP SERVER loopback CASCADE"))
             self.admin.close()
         with connected(self._server) as server:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self.name)))
