@@ -197,7 +197,9 @@ class Values:
 
     def sane(self, argument):
         name, kind = argument.name, argument.type
-        if kind.name == "delivery_rollup":
+        if name == "state" and self._rng.random() < 0.5:
+            value = "NULL"  # as an aggregate begins
+        elif kind.name == "delivery_rollup":
             value = literal(self._rng.choice(self._shapes if name == "shape" else self._rollups))
         elif kind.columns:
             return f"(SELECT r FROM {kind.sql} r LIMIT 1)"

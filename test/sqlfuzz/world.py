@@ -160,7 +160,7 @@ class World:
         ]
         rollups = [
             self._value(
-                "SELECT @.delivery_rollup_agg(@.delivery_rollup_shape(now() - interval '3 hours', '1 hour', 4), created_at,"
+                "SELECT @.delivery_rollup_agg(@.delivery_rollup_shape(date_trunc('hour', now()) - interval '3 hours', '1 hour', 4), created_at,"
                 f" tenant_id, endpoint, status, triage_label) FROM w.deliveries WHERE id < {most}"
             )
             for most in (3, 20, 2000)
