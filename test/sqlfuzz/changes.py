@@ -175,6 +175,17 @@ OWN_CHANGES = [
     _own("a source's relation is no name", "UPDATE @.delivery_sources SET relation = 'a.b.c.d'"),
     _own("a source's relation is another", "UPDATE @.delivery_sources SET relation = 'pg_catalog.pg_class'"),
     _own("a source's relation is nothing", "UPDATE @.delivery_sources SET relation = ''"),
+    _own("a source's needs are none", "UPDATE @.delivery_sources SET needs = '[{{\"object\": 5}}, null, [], \"x\"]'"),
+    _own("a source's needs are no list", "UPDATE @.delivery_sources SET needs = '{{}}'"),
+    _own("a source's needs are much", "UPDATE @.delivery_sources SET needs = (SELECT jsonb_agg(i) FROM generate_series(1, 50000) i)"),
+    _own("a source is of another cluster", "UPDATE @.delivery_sources SET system_identifier = -1, owner_oid = 4294967295"),
+    _own("a source is of nobody", "UPDATE @.delivery_sources SET owner_oid = 0, owner_name = ''"),
+    _own("a source is of a superuser", "UPDATE @.delivery_sources SET owner_oid = 10, owner_name = 'postgres'"),
+    _own("a source is of a kind that is not there", "UPDATE @.delivery_sources SET relation_kind = repeat('x', 100000)"),
+    _own("grants are strange", *(f"ALTER TABLE @.insights_grants DROP CONSTRAINT insights_grants_{name}_check"
+                                for name in ("tier", "tenants")), "INSERT INTO @.insights_grants (role_name, tier, tenants) VALUES"
+         " ('sqlfuzz_operator', 'viewer', '[5:6]={{t1,NULL}}'), ('sqlfuzz_owner', 'x', '{{{{a}},{{b}}}}')"),
+    _own("grants' tenants are a text", "ALTER TABLE @.insights_grants DROP CONSTRAINT insights_grants_tenants_check", "ALTER TABLE @.insights_grants ALTER tenants TYPE text"),
     _own("mapping is a text", "ALTER TABLE @.delivery_sources ALTER mapping DROP DEFAULT, ALTER mapping TYPE text"),
     _own("a source's name is a number", "ALTER TABLE @.delivery_sources DROP CONSTRAINT delivery_sources_name_check",
          "ALTER TABLE @.delivery_sources ALTER name TYPE int USING 1"),

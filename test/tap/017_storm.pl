@@ -37,6 +37,9 @@ my %call = (
 	delivery_source_drop => 'SELECT insights.delivery_source_drop()',
 	delivery_source_register => q(SELECT insights.delivery_source_register('deliveries')),
 	delivery_stats => 'SELECT * FROM insights.delivery_stats()',
+	insights_grant => q(SELECT insights.insights_grant('viewer', 'viewer', '{tenant}')),
+	insights_revoke => q(SELECT insights.insights_revoke('viewer')),
+	insights_tenants => 'SELECT insights.insights_tenants()',
 	insights_compare => 'SELECT * FROM insights.insights_compare()',
 	operator_insights_series => q(SELECT * FROM insights.operator_insights_series(now() - interval '2 h', now())),
 	operator_insights_summary => 'SELECT insights.operator_insights_summary()',
@@ -90,6 +93,7 @@ $node->safe_psql(
 CREATE TABLE deliveries (id bigint GENERATED ALWAYS AS IDENTITY, tenant_id text, endpoint text, status text, attempts int DEFAULT 1,
   created_at timestamptz);
 CREATE INDEX ON deliveries (created_at);
+CREATE ROLE viewer;
 INSERT INTO deliveries (tenant_id, endpoint, status, created_at)
   SELECT 'tenant', 'fails', CASE WHEN n <= 20 THEN 'failed' ELSE 'delivered' END, now() - n * interval '10 s'
   FROM generate_series(1, 400) AS n)
