@@ -56,6 +56,44 @@ const config_enum_entry kFaults[] = {
     {nullptr, 0, false},
 };
 
+// What a setting that is everybody's to SET is without what was set for a role, a connection or a session.
+struct Configured {
+  const char *name;
+  int value;
+  GucSource source;
+};
+
+Configured configured_sensitivity = {"anomaly_insights.sensitivity", kNormal, PGC_S_DEFAULT};
+Configured configured_silence = {"anomaly_insights.silence", 1, PGC_S_DEFAULT};
+Configured configured_max_groups = {"anomaly_insights.max_groups", 1000000, PGC_S_DEFAULT};
+
+// The library comes after settings have been made for this role and connection.
+bool defined_late = false;
+// One of the above that had been made by then for the role or the connection: it hid what is configured.
+const char *unknown_setting = nullptr;
+
+// They do not come in the order of their precedence; the default comes again where a value leaves the file.
+bool takes_place_of(GucSource source, GucSource known) {
+  return source >= known || (source == PGC_S_DEFAULT && known == PGC_S_FILE);
+}
+
+// A check hook, since only that hears of a value that a session's own one overrides. (ALTER SYSTEM asks it, too:
+// whoever gives the command scans by the new value before the reload.)
+template <Configured *configured, typename Value>
+bool note_configured(Value *value, void **, GucSource source) {
+  if (source > PGC_S_DATABASE) {
+    if (defined_late && source <= PGC_S_OVERRIDE) unknown_setting = configured->name;
+  } else if (takes_place_of(source, configured->source)) {
+    configured->value = static_cast<int>(*value);
+    configured->source = source;
+  }
+  return true;
+}
+
+void pin(const Configured &configured, const char *value) {
+  (void)set_config_option(configured.name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 // A channel is a name like any other; NOTIFY would refuse it only at the first incident.
 bool check_channel(char **value, void **, GucSource) {
   if (std::strlen(*value) < NAMEDATALEN) return true;
@@ -154,6 +192,20 @@ RatePolicy rate_policy() {
   return policy;
 }
 
+void pin_configured_settings() {
+  if (unknown_setting != nullptr) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("%s is set for this role or connection, and what is configured for all is not known here",
+                           unknown_setting),
+                    errdetail("A scan does not go by what is set for a role, a connection or a session, and that had "
+                              "been set before the library was loaded."),
+                    errhint("Add anomaly_insights to shared_preload_libraries, or set it by ALTER DATABASE only.")));
+  }
+  pin(configured_sensitivity, kSensitivities[configured_sensitivity.value].name);
+  pin(configured_silence, configured_silence.value != 0 ? "on" : "off");
+  pin(configured_max_groups, psprintf("%d", configured_max_groups.value));
+}
+
 Method method_by_name(const char *name) {
   if (name == nullptr) return static_cast<Method>(default_method);
   for (const config_enum_entry *entry = kMethods; entry->name != nullptr; ++entry) {
@@ -165,26 +217,30 @@ Method method_by_name(const char *name) {
 }
 
 void define_settings() {
+  defined_late = !process_shared_preload_libraries_in_progress;
   DefineCustomEnumVariable("anomaly_insights.method", "The detector's method where a call names none.",
                            "rate: significant changes of rates and ratios. reference: the rule of the original.",
                            &default_method, static_cast<int>(Method::kRate), kMethods, PGC_USERSET, 0, nullptr, nullptr,
                            nullptr);
   DefineCustomEnumVariable("anomaly_insights.sensitivity", "How readily method rate reports a spike.",
                            "strict: twice the baseline, p < 1e-7. normal: 1.5 times, p < 1e-6. sensitive: p < 1e-5.",
-                           &sensitivity, kNormal, kSensitivities, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                           &sensitivity, kNormal, kSensitivities, PGC_USERSET, 0,
+                           note_configured<&configured_sensitivity>, nullptr, nullptr);
   DefineCustomBoolVariable("anomaly_insights.silence", "Whether an endpoint that falls silent is an anomaly.",
                            "Of method rate; the reference method never looks for silence.", &silence, true, PGC_USERSET,
-                           0, nullptr, nullptr, nullptr);
+                           0, note_configured<&configured_silence>, nullptr, nullptr);
   DefineCustomIntVariable("anomaly_insights.max_groups", "The most pairs of tenant and endpoint in one rollup.",
                           "Beyond it a report ends with an error rather than with the server's memory. A pair takes "
                           "about 300 bytes in each process that scans.",
-                          &max_groups, 1000000, 1, INT_MAX - 1, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                          &max_groups, 1000000, 1, INT_MAX - 1, PGC_USERSET, 0, note_configured<&configured_max_groups>,
+                          nullptr, nullptr);
   DefineCustomEnumVariable("anomaly_insights.debug_fault", "Makes the extension's C++ code fail, to test how it does.",
                            nullptr, &debug_fault, kNoFault, kFaults, PGC_SUSET, GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL,
                            nullptr, nullptr, nullptr);
   define_lifecycle_settings();
   define_worker_settings();
   MarkGUCPrefixReserved("anomaly_insights");
+  defined_late = false;
 }
 
 }  // namespace insights::pg

@@ -29,6 +29,11 @@ LifecyclePolicy lifecycle_policy();
 // The policy of the current anomaly_insights.sensitivity.
 RatePolicy rate_policy();
 
+// Puts the settings that shape what a scan finds to what is configured for all sessions of the database (in the file,
+// by ALTER SYSTEM, on the command line, by ALTER DATABASE), until the GUC nest level of the caller ends: who may scan
+// does not decide what is found. Raises 55000 where the library was loaded too late to know.
+void pin_configured_settings();
+
 // The method that is called `name`; the default one for NULL. Raises 22023 for any other.
 Method method_by_name(const char *name);
 

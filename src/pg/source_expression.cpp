@@ -114,16 +114,40 @@ MappedExpression map(Relation relation, const char *field, const char *text, boo
   return mapped;
 }
 
+struct Setting {
+  const char *name, *value;
+};
+
+void pin(const Setting &setting) {
+  (void)set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 }  // namespace
 
 int pin_settings(const char *search_path) {
   const int level = NewGUCNestLevel();
-  const char *const settings[][2] = {{"search_path", search_path},          {"DateStyle", "ISO"},
-                                     {"IntervalStyle", "postgres"},         {"extra_float_digits", "3"},
-                                     {"standard_conforming_strings", "on"}, {"quote_all_identifiers", "off"}};
-  for (const auto &setting : settings) {
-    (void)set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-  }
+  const Setting settings[] = {{"search_path", search_path},          {"DateStyle", "ISO"},
+                              {"IntervalStyle", "postgres"},         {"extra_float_digits", "3"},
+                              {"standard_conforming_strings", "on"}, {"quote_all_identifiers", "off"}};
+  for (const Setting &setting : settings) pin(setting);
+  return level;
+}
+
+int pin_for_scan() {
+  const int level = pin_settings("pg_catalog, pg_temp");
+  constexpr Setting kSettings[] = {{"DateStyle", "ISO, MDY"},
+                                   {"TimeZone", "UTC"},
+                                   {"timezone_abbreviations", "Default"},
+                                   {"bytea_output", "hex"},
+                                   {"xmlbinary", "base64"},
+                                   {"xmloption", "content"},
+                                   {"lc_monetary", "C"},
+                                   {"lc_numeric", "C"},
+                                   {"lc_time", "C"},
+                                   {"default_text_search_config", "pg_catalog.simple"},
+                                   {"array_nulls", "on"},
+                                   {"transform_null_equals", "off"}};
+  for (const Setting &setting : kSettings) pin(setting);
   return level;
 }
 

@@ -13,6 +13,9 @@ namespace insights::pg {
 // AtEOXact_GUC(true, <what this returns>) or an error.
 int pin_settings(const char *search_path);
 
+// The same, and all that change what an expression gives: a scan finds the same tenants and endpoints in any session.
+int pin_for_scan();
+
 // One expression over one relation.
 struct MappedExpression {
   char *sql;  // as PostgreSQL deparses it under an empty search_path

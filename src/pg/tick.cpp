@@ -4,6 +4,7 @@
 #include "incident_store.hpp"
 #include "role.hpp"
 #include "settings.hpp"
+#include "source_expression.hpp"
 #include "source_store.hpp"
 #include "subtransaction.hpp"
 
@@ -89,7 +90,9 @@ const char *name_of(TickOutcome outcome) {
   return nullptr;
 }
 
-TickResult tick(Oid schema, const Source *source, Timestamp as_of) {
+namespace {
+
+TickResult evaluate(Oid schema, const Source *source, Timestamp as_of) {
   TickResult result = {};
   Detection detection = usual_detection(as_of);
   const LifecyclePolicy policy = lifecycle_policy();
@@ -111,6 +114,17 @@ TickResult tick(Oid schema, const Source *source, Timestamp as_of) {
     }
   }
   SPI_finish();
+  return result;
+}
+
+}  // namespace
+
+TickResult tick(Oid schema, const Source *source, Timestamp as_of) {
+  // Whoever's session it is, the same is found.
+  const int pinned = pin_for_scan();
+  pin_configured_settings();
+  const TickResult result = evaluate(schema, source, as_of);
+  AtEOXact_GUC(true, pinned);
   return result;
 }
 
