@@ -60,6 +60,7 @@ OBJS = \
 	src/pg/json.o \
 	src/pg/launcher.o \
 	src/pg/local_time.o \
+	src/pg/lock_holder.o \
 	src/pg/memory.o \
 	src/pg/module.o \
 	src/pg/mutes.o \

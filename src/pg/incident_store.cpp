@@ -5,6 +5,7 @@
 #include "compute.hpp"
 #include "notify.hpp"
 #include "own_lock.hpp"
+#include "runs.hpp"
 #include "statement.hpp"
 #include "tenants.hpp"
 
@@ -47,6 +48,11 @@ ResolveReason reason_by_name(Text name) {
 
 Suppression suppression_by_name(Text name) {
   return by_name(name, {Suppression::kUntilCalm, Suppression::kUntilCalmOrWorse}, Suppression::kNone);
+}
+
+// The number of a source's lock.
+std::uint32_t number_of(const char *source) {
+  return ::hash_bytes(reinterpret_cast<const unsigned char *>(source), static_cast<int>(std::strlen(source)));
 }
 
 // ---- rows to incidents ----
@@ -336,12 +342,25 @@ void require_fresh_snapshots(const char *what) {
 }
 
 bool try_lock_source(Oid schema, const char *source) {
-  const uint32 hash =
-      ::hash_bytes(reinterpret_cast<const unsigned char *>(source), static_cast<int>(std::strlen(source)));
-  return try_own_lock(own_table(schema, "delivery_sources"), hash);
+  wake_turned_away_at_end();
+  return try_own_lock(own_table(schema, "delivery_sources"), number_of(source));
 }
 
-void lock_incidents(Oid schema) { take_own_lock(own_table(schema, "anomalies"), 0); }
+LockHolder source_holder(Oid schema, const char *source) {
+  return holder_of_own_lock(own_table(schema, "delivery_sources"), number_of(source));
+}
+
+void lock_incidents(Oid schema) {
+  wake_turned_away_at_end();
+  take_own_lock(own_table(schema, "anomalies"), 0);
+}
+
+bool wait_for_incidents(Oid schema) {
+  wake_turned_away_at_end();
+  return wait_for_own_lock(own_table(schema, "anomalies"), 0);
+}
+
+LockHolder incidents_holder(Oid schema) { return holder_of_own_lock(own_table(schema, "anomalies"), 0); }
 
 StoredKeys load_keys(Oid schema, const char *source, Timestamp as_of, const LifecyclePolicy &policy) {
   Parameters parameters;

@@ -13,6 +13,7 @@
 #include "statement.hpp"
 #include "tenants.hpp"
 #include "tick.hpp"
+#include "worker.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -38,12 +39,14 @@ void put_result(ReturnSetInfo *result, const Source *source, const TickResult &t
 
 // One source fails by itself: the others go on.
 void scan_all(ReturnSetInfo *result, Oid schema, Timestamp as_of) {
+  List *busy = NIL;
   const ListCell *cell = nullptr;
   foreach (cell, all_sources(schema)) {
     auto *source = static_cast<Source *>(lfirst(cell));
     const Timestamp start = GetCurrentTimestamp();
     const TickResult done = try_tick(schema, source, as_of);
-    record_run(schema, source->name, session_user_name(), start, done);
+    record_scan(schema, source->name, start, done);
+    if (done.outcome == TickOutcome::kBusy) busy = lappend(busy, source->name);
     if (done.error != nullptr) {
       ereport(WARNING, (errcode(done.error->sqlerrcode),
                         errmsg("delivery source \"%s\" could not be evaluated: %s", source->name, done.error->message),
@@ -51,15 +54,24 @@ void scan_all(ReturnSetInfo *result, Oid schema, Timestamp as_of) {
     }
     put_result(result, source, done);
   }
-  resolve_left_incidents(schema, as_of);
+  resolve_left_incidents(schema, as_of, busy);
 }
 
 void scan_one(ReturnSetInfo *result, Oid schema, const char *name, Timestamp as_of) {
   const Source *source = find_source(schema, name);
   const Timestamp start = GetCurrentTimestamp();
   const TickResult done = tick(schema, source, as_of);
-  record_run(schema, source->name, session_user_name(), start, done);
+  record_scan(schema, source->name, start, done);
   put_result(result, source, done);
+}
+
+// A worker goes on from what was evaluated last, so nobody may run ahead of it.
+void refuse_future(Timestamp as_of) {
+  if (as_of <= GetCurrentTimestamp() || !has_worker()) return;
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("as_of must not be in the future, as \"%s\" is", timestamptz_to_str(as_of)),
+                  errdetail("The worker of this database could not evaluate its sources until then."),
+                  errhint("Leave out as_of, or give a time that is past.")));
 }
 
 std::int64_t id_argument(FunctionCallInfo fcinfo, int number) {
@@ -182,6 +194,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_scan) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const Oid schema = extension_schema(fcinfo);
   const Timestamp as_of = timestamp_argument(fcinfo, 1, "as_of");
+  refuse_future(as_of);
   InitMaterializedSRF(fcinfo, 0);
   const char *name = text_or_null(fcinfo, 0);
   name == nullptr ? scan_all(result, schema, as_of) : scan_one(result, schema, name, as_of);

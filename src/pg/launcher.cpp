@@ -12,6 +12,7 @@ extern "C" {
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -36,11 +37,14 @@ namespace {
 constexpr int kAbsentFactor = 10;
 // The most workers at a time.
 constexpr int kMostWorkers = 3;
+// How long a worker may be past its time before it is ended, and then before it is left to itself.
+constexpr Duration kGrace = 5 * kSecond;
 
 // A database whose worker runs. The launcher's own.
 struct RunningWorker {
   Oid database;  // InvalidOid: free
   BackgroundWorkerHandle *handle;
+  TimestampTz ended_at;  // when it was told to end; 0: it was not
 };
 
 RunningWorker workers[kMostWorkers];
@@ -62,8 +66,12 @@ void announce_launcher() {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   shared->launcher_pid = MyProcPid;
   shared->launcher_latch = MyLatch;
-  // Workers of a launcher that ended are nobody's.
-  for (DatabaseRecord &record : shared->databases) record.worker_pid = 0;
+  // Workers of a launcher that ended are nobody's, so nobody would end them.
+  for (DatabaseRecord &record : shared->databases) {
+    if (record.worker_pid != 0) kill(record.worker_pid, SIGTERM);
+    record.worker_pid = 0;
+    record.step = WorkerStep();
+  }
   LWLockRelease(shared->lock);
 }
 
@@ -141,33 +149,82 @@ void note_failure(Oid database, const char *problem) {
   if (news) ereport(LOG, (errmsg("anomaly_insights: no worker for database %u: %s", database, problem)));
 }
 
-void note_end(Oid database) {
+// `ended`: by us, and what it was at has been told of.
+void note_end(Oid database, bool ended) {
   bool failed = false;
   bool told = false;
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   if (DatabaseRecord *record = find_database(database)) {
     record->worker_pid = 0;
-    failed = !record->reported;
+    record->step = WorkerStep();
+    failed = !record->reported && !ended;
     told = record->told;
-    if (!failed) {
+    if (record->reported) {
       record->failures = 0;
       record->error[0] = '\0';
       const int factor = record->absent ? kAbsentFactor : 1;
-      record->next_start = record->woken ? 0 : record->last_start + naptime * factor * kSecond;
+      record->next_start = record->woken ? woken_start(*record) : record->last_start + naptime * factor * kSecond;
     }
   }
   LWLockRelease(shared->lock);
   if (failed) note_failure(database, told ? nullptr : "it ended before it was done; the server's log says why");
 }
 
+void release(RunningWorker *worker) {
+  pfree(worker->handle);
+  note_end(worker->database, worker->ended_at != 0);
+  *worker = RunningWorker();
+}
+
 void collect_ended_workers() {
   for (RunningWorker &worker : workers) {
     pid_t pid = 0;
     if (!OidIsValid(worker.database) || GetBackgroundWorkerPid(worker.handle, &pid) != BGWH_STOPPED) continue;
-    pfree(worker.handle);
-    note_end(worker.database);
-    worker.database = InvalidOid;
+    release(&worker);
   }
+}
+
+// The source that held up the worker has failed by itself: the others' next worker starts at once.
+void start_next_at_once(Oid database) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (DatabaseRecord *record = find_database(database)) record->next_start = 0;
+  LWLockRelease(shared->lock);
+}
+
+// Ends the worker that has been at one step for too long: what it runs may be code that swallows a cancel, or waits for
+// what no timeout ends. Returns when to look again.
+TimestampTz end_if_overdue(RunningWorker *worker) {
+  if (worker_statement_timeout == 0) return DT_NOEND;
+  const Duration limit = worker_statement_timeout * (kSecond / 1000) + kGrace;
+  const CheckedStep checked = check_step(worker->database, limit);
+  const WorkerStep &step = checked.step;
+  const TimestampTz now = GetCurrentTimestamp();
+  // A step that has yet to begin ends no sooner.
+  if (!checked.overdue) return (step.since == 0 ? now : step.since) + limit;
+  TerminateBackgroundWorker(worker->handle);
+  worker->ended_at = now;
+  if (step.of_source) {
+    start_next_at_once(worker->database);
+    if (checked.news) ereport(LOG, (errmsg("anomaly_insights: delivery source \"%s\": %s", step.name, kNotStopped)));
+  } else {
+    note_failure(worker->database, psprintf("%s: %s", step.name, kNotStopped));
+  }
+  return now + kGrace;
+}
+
+// The same for all. Code that does not end at all keeps its process and the locks of its source, and no more than that.
+TimestampTz end_overdue_workers() {
+  TimestampTz next = DT_NOEND;
+  for (RunningWorker &worker : workers) {
+    if (!OidIsValid(worker.database)) continue;
+    TimestampTz look_again = worker.ended_at == 0 ? end_if_overdue(&worker) : worker.ended_at + kGrace;
+    if (worker.ended_at != 0 && GetCurrentTimestamp() >= look_again) {
+      release(&worker);
+      look_again = 0;
+    }
+    next = Min(next, look_again);
+  }
+  return next;
 }
 
 // ---- what is to be done ----
@@ -190,9 +247,13 @@ void mark_started(Oid database) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   if (DatabaseRecord *record = find_database(database)) {
     record->last_start = GetCurrentTimestamp();
+    record->step = WorkerStep();
+    record->step.since = record->last_start;
+    strlcpy(record->step.name, "connecting", sizeof record->step.name);
     record->reported = false;
     record->told = false;
     record->woken = false;
+    record->waits = false;
   }
   LWLockRelease(shared->lock);
 }
@@ -262,7 +323,7 @@ TimestampTz start_due_workers() {
 }
 
 void wait_until(TimestampTz next) {
-  const long delay = naptime == 0 ? -1L : TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
+  const long delay = next == DT_NOEND ? -1L : TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
   const int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (delay >= 0 ? WL_TIMEOUT : 0);
   // At least a moment, so that a clock that stands still does not make it spin.
   WaitLatch(MyLatch, events, delay < 0 ? delay : Max(delay, 10L), PG_WAIT_EXTENSION);
@@ -281,13 +342,13 @@ void wait_until(TimestampTz next) {
     MemoryContextSwitchTo(turn);
     MemoryContextReset(turn);
     collect_ended_workers();
-    TimestampTz next = 0;
+    TimestampTz next = DT_NOEND;
     if (naptime > 0) {
       SetCurrentStatementStartTimestamp();
       next = start_due_workers();
     }
     MemoryContextSwitchTo(turn);
-    wait_until(next);
+    wait_until(Min(next, end_overdue_workers()));
   }
 }
 
@@ -303,6 +364,8 @@ bool is_listed(const char *database) {
   }
   return false;
 }
+
+bool has_worker() { return shared != nullptr && naptime > 0 && is_listed(get_database_name(MyDatabaseId)); }
 
 void register_launcher() {
   BackgroundWorker launcher;

@@ -4,11 +4,20 @@
 
 #include "pg.hpp"
 
+extern "C" {
+#include "storage/lock.h"
+}
+
 namespace insights::pg {
 
 void take_own_lock(Oid table, std::uint32_t number);
 
 // False where another session has it.
 bool try_own_lock(Oid table, std::uint32_t number);
+
+// Waits for it; false where another session has it for longer than lock_timeout.
+bool wait_for_own_lock(Oid table, std::uint32_t number);
+
+LOCKTAG own_lock_tag(Oid table, std::uint32_t number);
 
 }  // namespace insights::pg

@@ -63,6 +63,22 @@ inline AclResult namespace_aclcheck(Oid schema, Oid role, AclMode mode) {
 inline AclResult function_aclcheck(Oid function, Oid role) { return pg_proc_aclcheck(function, role, ACL_EXECUTE); }
 #endif
 
+// The status of a backend by its place in the list of all, from 1 on.
+#if PG_VERSION_NUM >= 160000
+#define AI_BACKEND_STATUS(place) (&pgstat_get_local_beentry_by_index(place)->backendStatus)
+#else
+#define AI_BACKEND_STATUS(place) (pgstat_fetch_stat_beentry(place))
+#endif
+
+// The process that began a virtual transaction, if it is still there; and the local number of what it runs now.
+#if PG_VERSION_NUM >= 170000
+#define AI_PROCESS_OF(transaction) (ProcNumberGetProc((transaction).procNumber))
+#define AI_TRANSACTION_OF(process) ((process)->vxid.lxid)
+#else
+#define AI_PROCESS_OF(transaction) (BackendIdGetProc((transaction).backendId))
+#define AI_TRANSACTION_OF(process) ((process)->lxid)
+#endif
+
 #include "../core/error.hpp"
 #include "../core/poll.hpp"
 #include "../core/text.hpp"

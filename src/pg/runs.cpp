@@ -1,9 +1,12 @@
 #include "runs.hpp"
 
 #include "../core/backoff.hpp"
+#include "actor.hpp"
 #include "catalog.hpp"
+#include "incident_store.hpp"
 #include "settings.hpp"
 #include "statement.hpp"
+#include "worker.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -23,8 +26,14 @@ namespace {
 
 shmem_request_hook_type previous_request_hook = nullptr;
 shmem_startup_hook_type previous_startup_hook = nullptr;
-bool wake_at_commit = false;
 bool callback_registered = false;
+
+// What the end of the transaction brings about.
+struct AtEnd {
+  bool held;      // somebody may wait for a lock of ours
+  List *changed;  // hashes of sources, in the transaction's memory
+};
+AtEnd at_end = {};
 
 constexpr const char *kTranche = "anomaly_insights";
 
@@ -51,15 +60,15 @@ std::uint64_t hash_of(const char *source) {
 }
 
 // The record of a source; with `create`, a free one or the one that was not touched for longest.
-RunRecord *find_run(std::uint64_t source_hash, bool create) {
+RunRecord *find_run(Oid database, std::uint64_t source_hash, bool create) {
   RunRecord *oldest = &shared->runs[0];
   for (RunRecord &run : shared->runs) {
-    if (run.database == MyDatabaseId && run.source_hash == source_hash) return &run;
+    if (run.database == database && run.source_hash == source_hash) return &run;
     if (run.touched < oldest->touched) oldest = &run;
   }
   if (!create) return nullptr;
   std::memset(static_cast<void *>(oldest), 0, sizeof *oldest);
-  oldest->database = MyDatabaseId;
+  oldest->database = database;
   oldest->source_hash = source_hash;
   return oldest;
 }
@@ -71,28 +80,34 @@ void copy_text(char *to, int size, const char *from) {
   to[length] = '\0';
 }
 
-// Takes a run into the record. Returns whether its error is news.
-bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const TickResult &result, const char *run_by) {
+// Takes a run into the record, which failed where there is an error. Returns whether that is news.
+bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const char *run_by, const char *message,
+             std::uint64_t deliveries) {
   run->last_run = begin;
   run->duration = end - begin;
   run->touched = end;
   copy_text(run->run_by, sizeof run->run_by, run_by);
-  if (result.error == nullptr) {
+  if (message == nullptr) {
     run->last_success = begin;
-    run->deliveries = result.deliveries;
+    run->deliveries = deliveries;
     run->failures = 0;
     run->next_run = 0;
     run->error[0] = '\0';
     return false;
   }
   char error[kErrorLength];
-  copy_text(error, sizeof error, result.error->message);
+  copy_text(error, sizeof error, message);
   const bool news = std::strcmp(error, run->error) != 0;
   copy_text(run->error, sizeof run->error, error);
   run->last_error_at = begin;
   run->failures++;
   run->next_run = end + wait_after(run->failures, Max(naptime, 1) * kSecond);
   return news;
+}
+
+bool add_result(RunRecord *run, TimestampTz begin, const TickResult &result, const char *run_by) {
+  const char *message = result.error != nullptr ? result.error->message : nullptr;
+  return add_run(run, begin, GetCurrentTimestamp(), run_by, message, result.deliveries);
 }
 
 Datum interval_of(Duration duration) {
@@ -151,28 +166,63 @@ void store_run(Oid schema, const char *source, const RunRecord &run) {
 }
 
 bool record_in_table(Oid schema, const char *source, const char *run_by, TimestampTz begin, const TickResult &result) {
+  if (!try_lock_source(schema, source)) return false;  // whoever is at it now stores how that went
   SPI_connect();
   RunRecord run = read_stored_run(schema, source);
   const bool first = !OidIsValid(run.database);
   const bool was_failing = run.failures > 0;
-  const bool news = add_run(&run, begin, GetCurrentTimestamp(), result, run_by);
+  const bool news = add_result(&run, begin, result, run_by);
   const bool stepped = result.opened + result.updated + result.resolved > 0;
   if (first || news || stepped || was_failing != (run.failures > 0)) store_run(schema, source, run);
   SPI_finish();
   return news;
 }
 
-void at_commit(XactEvent event, void *) {
-  if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT) return;
-  const bool wake = wake_at_commit && event == XACT_EVENT_COMMIT;
-  wake_at_commit = false;
-  if (!wake) return;
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  if (DatabaseRecord *record = find_database(MyDatabaseId)) {
-    record->woken = true;
-    record->next_start = 0;
-  }
+// Under the lock.
+void wake_worker(DatabaseRecord *record) {
+  record->woken = true;
+  record->next_start = Min(record->next_start, woken_start(*record));
   if (shared->launcher_latch != nullptr) SetLatch(shared->launcher_latch);
+}
+
+// Under the lock.
+void forget_run(std::uint64_t source_hash) {
+  RunRecord *run = find_run(MyDatabaseId, source_hash, false);
+  if (run != nullptr) std::memset(static_cast<void *>(run), 0, sizeof *run);
+}
+
+void at_transaction_end(XactEvent event, void *) {
+  if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
+  const AtEnd due = at_end;
+  at_end = {};
+  const List *changed = event == XACT_EVENT_COMMIT ? due.changed : NIL;
+  if (changed == NIL && !due.held) return;
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  const ListCell *cell = nullptr;
+  foreach (cell, changed) forget_run(*static_cast<std::uint64_t *>(lfirst(cell)));
+  if (DatabaseRecord *record = find_database(MyDatabaseId)) {
+    // The worker's own locks have kept it from nothing.
+    const bool let_go = due.held && record->waits && record->worker_pid != MyProcPid;
+    if (let_go) record->waits = false;
+    if (let_go || changed != NIL) wake_worker(record);
+  }
+  LWLockRelease(shared->lock);
+}
+
+void call_at_transaction_end() {
+  if (!callback_registered) RegisterXactCallback(at_transaction_end, nullptr);
+  callback_registered = true;
+}
+
+// Notes that another session was at it.
+void note_turned_away(const char *source) {
+  if (shared == nullptr) return;
+  const TimestampTz now = GetCurrentTimestamp();
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  RunRecord *run = find_run(MyDatabaseId, hash_of(source), true);
+  run->turned_away = now;
+  run->touched = now;
+  if (DatabaseRecord *record = find_database(MyDatabaseId)) record->waits = true;
   LWLockRelease(shared->lock);
 }
 
@@ -186,13 +236,21 @@ void request_shared_memory() {
 }
 
 bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz begin, const TickResult &result) {
-  if (result.outcome == TickOutcome::kBusy || result.outcome == TickOutcome::kSuperseded) return false;
+  if (result.outcome == TickOutcome::kSuperseded) return false;
+  if (result.outcome == TickOutcome::kBusy) {
+    note_turned_away(source);
+    return false;
+  }
   if (shared == nullptr) return record_in_table(schema, source, run_by, begin, result);
-  const TimestampTz end = GetCurrentTimestamp();
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  const bool news = add_run(find_run(hash_of(source), true), begin, end, result, run_by);
+  const bool news = add_result(find_run(MyDatabaseId, hash_of(source), true), begin, result, run_by);
   LWLockRelease(shared->lock);
   return news;
+}
+
+void record_scan(Oid schema, const char *source, TimestampTz begin, const TickResult &result) {
+  if (result.outcome != TickOutcome::kDone && has_worker()) return;
+  record_run(schema, source, session_user_name(), begin, result);
 }
 
 RunRecord read_run(Oid schema, const char *source) {
@@ -205,11 +263,18 @@ RunRecord read_run(Oid schema, const char *source) {
     return run;
   }
   LWLockAcquire(shared->lock, LW_SHARED);
-  const RunRecord *found = find_run(hash_of(source), false);
+  const RunRecord *found = find_run(MyDatabaseId, hash_of(source), false);
   const RunRecord run = found != nullptr ? *found : RunRecord();
   LWLockRelease(shared->lock);
   return run;
 }
+
+TimestampTz last_turned_away(const char *source) {
+  // Without it that is not known, and nothing to be read from the table.
+  return shared == nullptr ? 0 : read_run(InvalidOid, source).turned_away;
+}
+
+TimestampTz woken_start(const DatabaseRecord &record) { return record.last_start + kSecond; }
 
 DatabaseRecord *find_database(Oid database) {
   for (DatabaseRecord &record : shared->databases) {
@@ -218,11 +283,52 @@ DatabaseRecord *find_database(Oid database) {
   return nullptr;
 }
 
-void wake_worker_at_commit() {
+void note_step(const char *source, const char *name) {
+  WorkerStep step = {};
+  step.since = GetCurrentTimestamp();
+  step.of_source = source != nullptr;
+  if (step.of_source) step.source_hash = hash_of(source);
+  copy_text(step.name, sizeof step.name, step.of_source ? source : name);
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (DatabaseRecord *record = find_database(MyDatabaseId)) record->step = step;
+  LWLockRelease(shared->lock);
+}
+
+void note_step_end() {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (DatabaseRecord *record = find_database(MyDatabaseId)) record->step = WorkerStep();
+  LWLockRelease(shared->lock);
+}
+
+CheckedStep check_step(Oid database, Duration limit) {
+  CheckedStep checked = {};
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (const DatabaseRecord *record = find_database(database)) checked.step = record->step;
+  const WorkerStep &step = checked.step;
+  const TimestampTz now = GetCurrentTimestamp();
+  checked.overdue = step.since != 0 && now >= step.since + limit;
+  if (checked.overdue && step.of_source) {
+    RunRecord *run = find_run(database, step.source_hash, true);
+    checked.news = add_run(run, step.since, now, kWorkerName, kNotStopped, 0);
+  }
+  LWLockRelease(shared->lock);
+  return checked;
+}
+
+void wake_worker_at_commit(const char *changed_source) {
   if (shared == nullptr) return;
-  if (!callback_registered) RegisterXactCallback(at_commit, nullptr);
-  callback_registered = true;
-  wake_at_commit = true;
+  call_at_transaction_end();
+  MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
+  auto *hash = static_cast<std::uint64_t *>(palloc(sizeof(std::uint64_t)));
+  *hash = hash_of(changed_source);
+  at_end.changed = lappend(at_end.changed, hash);
+  MemoryContextSwitchTo(context);
+}
+
+void wake_turned_away_at_end() {
+  if (shared == nullptr) return;
+  call_at_transaction_end();
+  at_end.held = true;
 }
 
 }  // namespace insights::pg

@@ -21,11 +21,20 @@ struct RunRecord {
   TimestampTz last_run, last_success, last_error_at;
   TimestampTz next_run;  // of the worker
   TimestampTz touched;
+  TimestampTz turned_away;  // when an evaluation last found another session at it
   Duration duration;
   std::uint64_t deliveries;
   int failures;  // in a row
   char run_by[NAMEDATALEN];
   char error[kErrorLength];  // the last one; empty: none, or it is over
+};
+
+// What a worker is at: a source, or something of the database as a whole.
+struct WorkerStep {
+  TimestampTz since;  // 0: nothing
+  bool of_source;
+  std::uint64_t source_hash;
+  char name[NAMEDATALEN];  // of the source, as much as fits; or what it does
 };
 
 // What the launcher knows of a database.
@@ -38,6 +47,8 @@ struct DatabaseRecord {
   bool reported;  // its worker came to an end by itself
   bool told;      // or left a word in `error` of what kept it from that
   bool woken;     // something that the worker should look at has happened
+  bool waits;     // its worker was turned away by a session that has not ended since
+  WorkerStep step;
   char error[kErrorLength];
 };
 
@@ -58,17 +69,46 @@ extern Shared *shared;
 // From _PG_init, while libraries are preloaded.
 void request_shared_memory();
 
-// Keeps how a tick went. `start` is when it began; nothing is kept of a tick that found another session at it. Returns
-// whether an error is another one than the last. Without shared memory: with the rights of the tables' owner.
+// Keeps how a tick of the worker went. `start` is when it began; of a tick that found another session at it only that
+// is kept. Returns whether an error is another one than the last. Without shared memory: with the rights of the tables'
+// owner.
 bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz start, const TickResult &result);
+
+// The same of a scan by hand. Where a worker looks after this database neither what ended it nor who was in its way
+// counts: that may have been the caller's own doing.
+void record_scan(Oid schema, const char *source, TimestampTz start, const TickResult &result);
 
 // All zero where nothing is known.
 RunRecord read_run(Oid schema, const char *source);
 
+// When an evaluation of the source was last turned away; 0 where that is not known.
+TimestampTz last_turned_away(const char *source);
+
 // The record of a database, which the caller's lock guards; null where there is none.
 DatabaseRecord *find_database(Oid database);
 
-// At commit, makes the launcher start a worker in this database soon.
-void wake_worker_at_commit();
+// When a worker starts that is woken: once in a second at most, whatever sessions do.
+TimestampTz woken_start(const DatabaseRecord &record);
+
+// What the worker is at, from now on; `source` is null where that is no source, but `name`.
+void note_step(const char *source, const char *name);
+void note_step_end();
+
+// What became of a step that did not end in time.
+constexpr const char *kNotStopped = "it did not stop at anomaly_insights.statement_timeout, so its worker was ended";
+
+// The step of the database's worker. Where it has taken longer than `limit` it is `overdue`, and the source whose
+// evaluation it is has failed; `news` tells whether in another way than before.
+struct CheckedStep {
+  WorkerStep step;
+  bool overdue, news;
+};
+CheckedStep check_step(Oid database, Duration limit);
+
+// At commit, makes the launcher start a worker in this database soon, which finds nothing known of the source's runs.
+void wake_worker_at_commit(const char *changed_source);
+
+// At the end of the transaction, makes the launcher start a worker soon if one was turned away meanwhile.
+void wake_turned_away_at_end();
 
 }  // namespace insights::pg

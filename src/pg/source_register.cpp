@@ -371,7 +371,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
   replace_source(source, mapping);
   AtEOXact_GUC(true, level);
   SPI_finish();
-  wake_worker_at_commit();
+  wake_worker_at_commit(source.name);
   relation_close(registration.relation, NoLock);
   return mapping;
 }
@@ -389,6 +389,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_drop) {
   const Identity caller = become(owner_of(own_table(schema, "delivery_sources")));
   resolve_incidents_of(schema, source->name, GetCurrentTransactionStartTimestamp());
   become(caller);
+  wake_worker_at_commit(source->name);
   SPI_finish();
   PG_RETURN_VOID();
 }

@@ -2,6 +2,7 @@
 #include "arguments.hpp"
 #include "catalog.hpp"
 #include "guard.hpp"
+#include "incident_store.hpp"
 #include "role.hpp"
 #include "row.hpp"
 #include "runs.hpp"
@@ -45,6 +46,23 @@ WorkerState worker_state() {
   return record.last_start == 0 ? WorkerState{"starting", "starting"} : WorkerState{"waiting", "waiting"};
 }
 
+int worker_pid() {
+  if (shared == nullptr) return 0;
+  LWLockAcquire(shared->lock, LW_SHARED);
+  const DatabaseRecord *record = find_database(MyDatabaseId);
+  const int pid = record != nullptr ? record->worker_pid : 0;
+  LWLockRelease(shared->lock);
+  return pid;
+}
+
+// What the worker holds keeps it from nothing.
+LockHolder not_the_worker(LockHolder holder) {
+  return holder.who != nullptr && holder.pid != 0 && holder.pid == worker_pid() ? LockHolder() : holder;
+}
+
+// Whether the last that came of the source was that another session was in the way.
+bool is_turned_away(const RunRecord &run) { return run.turned_away > run.last_run; }
+
 // Of these tenants; 0: of all.
 std::int64_t open_incidents(Oid schema, const char *source, Datum tenants) {
   Parameters parameters;
@@ -72,9 +90,19 @@ const char *change_of(const Source &source) {
   return error->sqlerrcode == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE ? error->detail : nullptr;
 }
 
-const char *state_of(const RunRecord &run, const char *change) {
+// Who keeps the worker from a source.
+LockHolder holder_of(Oid schema, const char *source, const RunRecord &run) {
+  const LockHolder evaluates = not_the_worker(source_holder(schema, source));
+  const LockHolder writes = not_the_worker(incidents_holder(schema));
+  // Who is waiting for another is not to blame; nor is who writes, where nobody has to wait for it.
+  const bool waits = evaluates.who != nullptr ? evaluates.waits : is_turned_away(run);
+  return writes.who != nullptr && waits ? writes : evaluates;
+}
+
+const char *state_of(const RunRecord &run, const char *change, const LockHolder &holder) {
   if (change != nullptr) return "changed";
-  if (!OidIsValid(run.database)) return "never run";
+  if (holder.who != nullptr && is_turned_away(run)) return "busy";
+  if (run.last_run == 0) return "never run";
   return run.failures > 0 ? "failing" : "ok";
 }
 
@@ -97,9 +125,10 @@ void put_status(ReturnSetInfo *result, const Source &registered, Datum tenants, 
   const char *source = registered.name;
   const RunRecord run = read_run(schema, source);
   const char *change = change_of(registered);
+  const LockHolder holder = holder_of(schema, source, run);
   Row row;
   row.text(Text(source));
-  row.text(Text(state_of(run, change)));
+  row.text(Text(state_of(run, change, holder)));
   put_time(&row, run.last_run);
   put_time(&row, run.last_success);
   run.last_run == 0 ? row.null() : row.interval(run.duration);
@@ -112,6 +141,8 @@ void put_status(ReturnSetInfo *result, const Source &registered, Datum tenants, 
   put_text(&row, run.run_by);
   row.text(Text(worker.said));
   row.text(Text(worker.state));
+  row.text(holder.who == nullptr ? Text() : Text(holder.who));
+  put_time(&row, holder.since);
   row.store(result);
 }
 

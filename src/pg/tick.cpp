@@ -3,6 +3,7 @@
 #include "detection.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
+#include "runs.hpp"
 #include "settings.hpp"
 #include "source_expression.hpp"
 #include "source_store.hpp"
@@ -60,10 +61,11 @@ void count_step(const Step &step, TickResult *result) {
   result->updated += !opened && !resolved ? 1 : 0;
 }
 
-// Decides again on what is stored now that nobody else stores anything, and stores it.
-void store_steps(Oid schema, const Source *source, std::string_view rollup, const Detection &detection,
+// Decides again on what is stored now that nobody else stores anything, and stores it. False where another session
+// keeps us from that.
+bool store_steps(Oid schema, const Source *source, std::string_view rollup, const Detection &detection,
                  const LifecyclePolicy &policy, TickResult *result) {
-  lock_incidents(schema);
+  if (!wait_for_incidents(schema)) return false;
   const StoredKeys stored = load_keys(schema, source->name, detection.as_of, policy);
   const Observations *observations = observe_rollup(rollup, detection, stored);
   std::pmr::vector<Step> *steps = plan_steps(schema, source, stored, *observations, detection.as_of, policy);
@@ -72,25 +74,18 @@ void store_steps(Oid schema, const Source *source, std::string_view rollup, cons
     store_step(schema, source->name, &step, detection.as_of, policy);
     count_step(step, result);
   }
+  return true;
 }
 
-}  // namespace
-
-const char *name_of(TickOutcome outcome) {
-  switch (outcome) {
-    case TickOutcome::kDone:
-      return "done";
-    case TickOutcome::kBusy:
-      return "busy";
-    case TickOutcome::kSuperseded:
-      return "superseded";
-    case TickOutcome::kFailed:
-      return "failed";
+// Whether another session has kept the source from being evaluated, so that its incidents are not left yet. From then
+// on it has all of expire_after again.
+bool is_kept_from_us(Oid schema, const char *source, Timestamp since, const List *busy) {
+  const ListCell *cell = nullptr;
+  foreach (cell, busy) {
+    if (std::strcmp(static_cast<const char *>(lfirst(cell)), source) == 0) return true;
   }
-  return nullptr;
+  return last_turned_away(source) >= since || !try_lock_source(schema, source);
 }
-
-namespace {
 
 TickResult evaluate(Oid schema, const Source *source, Timestamp as_of) {
   TickResult result = {};
@@ -109,8 +104,9 @@ TickResult evaluate(Oid schema, const Source *source, Timestamp as_of) {
     const Observations *observations = observe_rollup(rollup, detection, stored);
     result.deliveries = observations->deliveries;
     // Most ticks end here, with no more than reading done.
-    if (!plan_steps(schema, source, stored, *observations, as_of, policy)->empty()) {
-      store_steps(schema, source, rollup, detection, policy, &result);
+    if (!plan_steps(schema, source, stored, *observations, as_of, policy)->empty() &&
+        !store_steps(schema, source, rollup, detection, policy, &result)) {
+      result.outcome = TickOutcome::kBusy;
     }
   }
   SPI_finish();
@@ -118,6 +114,20 @@ TickResult evaluate(Oid schema, const Source *source, Timestamp as_of) {
 }
 
 }  // namespace
+
+const char *name_of(TickOutcome outcome) {
+  switch (outcome) {
+    case TickOutcome::kDone:
+      return "done";
+    case TickOutcome::kBusy:
+      return "busy";
+    case TickOutcome::kSuperseded:
+      return "superseded";
+    case TickOutcome::kFailed:
+      return "failed";
+  }
+  return nullptr;
+}
 
 TickResult tick(Oid schema, const Source *source, Timestamp as_of) {
   // Whoever's session it is, the same is found.
@@ -138,15 +148,16 @@ TickResult try_tick(Oid schema, const Source *source, Timestamp as_of) {
   return failed;
 }
 
-int resolve_left_incidents(Oid schema, Timestamp as_of) {
+int resolve_left_incidents(Oid schema, Timestamp as_of, const List *busy) {
   const LifecyclePolicy policy = lifecycle_policy();
   int resolved = 0;
   SPI_connect();
-  if (load_left_incidents(schema, as_of, policy).count > 0) {
-    lock_incidents(schema);
+  if (load_left_incidents(schema, as_of, policy).count > 0 && wait_for_incidents(schema)) {
     const LeftIncidents left = load_left_incidents(schema, as_of, policy);
     for (std::size_t i = 0; i < left.count; ++i) {
       StoredIncident stored = left.list[i].stored;
+      const char *source = pnstrdup(stored.source.data(), stored.source.size());
+      if (!left.list[i].orphaned && is_kept_from_us(schema, source, as_of - policy.expire_after, busy)) continue;
       const Events events =
           left.list[i].orphaned ? drop_source(stored.incident, as_of) : expire(stored.incident, as_of);
       store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, as_of, Remark());

@@ -41,16 +41,18 @@ struct Installation {
   Oid schema;
 };
 
-// Runs `step` in a transaction of its own. Returns the error that ended it, if one did, in the worker's memory.
+// Runs `step` in a transaction of its own, of a source or (null) of the database as a whole. Returns the error that
+// ended it, if one did, in the worker's memory.
 template <typename Step>
-ErrorData *in_transaction(const char *activity, Step step) {
+ErrorData *in_transaction(const char *source, const char *activity, Step step) {
   MemoryContext context = CurrentMemoryContext;
   ErrorData *volatile error = nullptr;
   Identity self = {};
   GetUserIdAndSecContext(&self.role, &self.context);
+  note_step(source, activity);
   SetCurrentStatementStartTimestamp();
   StartTransactionCommand();
-  pgstat_report_activity(STATE_RUNNING, activity);
+  pgstat_report_activity(STATE_RUNNING, psprintf("anomaly_insights: %s", activity));
   // Statements that run through SPI do not start it.
   if (worker_statement_timeout > 0) enable_timeout_after(STATEMENT_TIMEOUT, worker_statement_timeout);
   PG_TRY();
@@ -74,6 +76,7 @@ ErrorData *in_transaction(const char *activity, Step step) {
     RESUME_INTERRUPTS();
   }
   PG_END_TRY();
+  note_step_end();
   MemoryContextSwitchTo(context);
   pgstat_report_stat(false);
   pgstat_report_activity(STATE_IDLE, nullptr);
@@ -121,23 +124,28 @@ void reload_settings() {
   ProcessConfigFile(PGC_SIGHUP);
 }
 
-// Names of the sources that are due, in the worker's memory. False where there is no extension.
+// Names of the sources that are due, in the worker's memory; those that have failed come last, since they may do so by
+// keeping the others waiting. False where there is no extension.
 bool find_due_sources(List **names, ErrorData **error) {
   MemoryContext memory = CurrentMemoryContext;
+  List *failed = NIL;
   bool found = false;
-  *error = in_transaction("anomaly_insights: looking for delivery sources", [&] {
+  *error = in_transaction(nullptr, "looking for delivery sources", [&] {
     const Installation installation = enter_extension();
     found = installation.found;
     if (!found) return;
     const ListCell *cell = nullptr;
     foreach (cell, all_sources(installation.schema)) {
       const auto *source = static_cast<Source *>(lfirst(cell));
-      if (read_run(installation.schema, source->name).next_run > GetCurrentTimestamp()) continue;
+      const RunRecord run = read_run(installation.schema, source->name);
+      if (run.next_run > GetCurrentTimestamp()) continue;
+      List **due = run.last_error_at == 0 ? names : &failed;
       MemoryContext transaction = MemoryContextSwitchTo(memory);
-      *names = lappend(*names, pstrdup(source->name));
+      *due = lappend(*due, pstrdup(source->name));
       MemoryContextSwitchTo(transaction);
     }
   });
+  *names = list_concat(*names, failed);
   return found;
 }
 
@@ -145,7 +153,7 @@ void run_source(const char *name) {
   const TimestampTz start = GetCurrentTimestamp();
   TickResult result = {};
   bool found = false;
-  result.error = in_transaction(psprintf("anomaly_insights: evaluating delivery source \"%s\"", name), [&] {
+  result.error = in_transaction(name, psprintf("evaluating delivery source \"%s\"", name), [&] {
     const Installation installation = enter_extension();
     const Source *source = installation.found ? find_source_if_exists(installation.schema, name) : nullptr;
     found = source != nullptr;
@@ -154,23 +162,28 @@ void run_source(const char *name) {
   if (result.error != nullptr) result.outcome = TickOutcome::kFailed;
   if (!found && result.error == nullptr) return;  // dropped meanwhile
   // Shared memory needs no transaction and no schema.
-  const bool news = record_run(InvalidOid, name, "anomaly_insights worker", start, result);
+  const bool news = record_run(InvalidOid, name, kWorkerName, start, result);
   if (news) log_error(psprintf("delivery source \"%s\"", name), result.error);
+}
+
+// Who writes incidents for longer than lock_timeout keeps us from it until the next time, which is no failure.
+ErrorData *unless_locked(ErrorData *error) {
+  return error != nullptr && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? nullptr : error;
 }
 
 // What is left to do for the database as a whole.
 ErrorData *tidy_up() {
-  ErrorData *error = in_transaction("anomaly_insights: expiring incidents", [] {
+  ErrorData *error = unless_locked(in_transaction(nullptr, "expiring incidents", [] {
     const Installation installation = enter_extension();
-    if (installation.found) resolve_left_incidents(installation.schema, GetCurrentTransactionStartTimestamp());
-  });
+    if (installation.found) resolve_left_incidents(installation.schema, GetCurrentTransactionStartTimestamp(), NIL);
+  }));
   if (error != nullptr) return error;
-  return in_transaction("anomaly_insights: deleting old incidents", [] {
+  return unless_locked(in_transaction(nullptr, "deleting old incidents", [] {
     const Installation installation = enter_extension();
     if (installation.found) {
       prune_incidents(installation.schema, GetCurrentTransactionStartTimestamp(), kPrunedRows);
     }
-  });
+  }));
 }
 
 void set_for_session(const char *name, const char *value) { SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE); }
@@ -185,7 +198,15 @@ void set_up_session() {
   set_for_session("idle_in_transaction_session_timeout", "0");
 }
 
+void forget_worker(int, Datum database) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  DatabaseRecord *record = find_database(DatumGetObjectId(database));
+  if (record != nullptr && record->worker_pid == MyProcPid) record->worker_pid = 0;
+  LWLockRelease(shared->lock);
+}
+
 void note_start(Oid database) {
+  before_shmem_exit(forget_worker, ObjectIdGetDatum(database));
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   if (DatabaseRecord *record = find_database(database)) record->worker_pid = MyProcPid;
   LWLockRelease(shared->lock);

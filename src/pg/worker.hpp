@@ -14,7 +14,13 @@ struct WorkerOrder {
 // From _PG_init, while libraries are preloaded.
 void register_launcher();
 
-// Whether a worker runs in this database by the settings; with a name as they list it.
+// As whom it records its runs.
+constexpr const char *kWorkerName = "anomaly_insights worker";
+
+// Whether a worker runs in the database of this name by anomaly_insights.databases.
 bool is_listed(const char *database);
+
+// Whether one looks after this database by all settings.
+bool has_worker();
 
 }  // namespace insights::pg
