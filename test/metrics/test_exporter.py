@@ -87,7 +87,7 @@ def test_naptime_is_in_seconds(db, setting, seconds):
 @pytest.mark.parametrize("metric, value", [
     ("naptime_seconds", "extract(epoch FROM current_setting('anomaly_insights.naptime')::interval)::float8"),
     ("duration_seconds", "extract(epoch FROM duration)::float8"), ("deliveries", "deliveries"),
-    ("failures_in_a_row", "failures"), ("open_incidents", "open_incidents")])
+    ("failures_in_a_row", "failures"), ("open_incidents", "open_incidents"), ("held_seconds", "0::float8")])
 def test_runs(exporter, db, database, metric, value):
     same(exporter, f"anomaly_insights_run_{metric}", ["datname", "source"], db,
          f"SELECT '{database}', source, {value} FROM insights.anomaly_insights_status()")
@@ -103,6 +103,19 @@ def test_age_of_the_last_success(exporter, db):
         latest, other = db.execute(query).fetchone()
         return any(earliest - success <= age <= latest - success for success in (one, other))
     wait_for("age that fits", attempt)
+
+
+def test_state_of_sources(exporter, database):
+    samples = keyed(scrape(exporter)["anomaly_insights_source_info"], "datname", "source", "state")
+    assert samples == {(database, "default", "ok"): 1}
+
+
+def test_how_long_a_source_is_held(db):
+    query = QUERIES["anomaly_insights_run"]["query"].replace(
+        "insights.anomaly_insights_status()",
+        "(SELECT (s).*, clock_timestamp() - interval '90 s' AS began FROM insights.anomaly_insights_status() s) AS status")
+    with db.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+        assert cursor.execute(query.replace("held_since", "began").encode()).fetchone()["held_seconds"] == pytest.approx(90, abs=5)
 
 
 def test_worker(exporter, db, database):
