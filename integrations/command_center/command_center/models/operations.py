@@ -98,6 +98,8 @@ class SourceStatus(BaseModel):
     worker_state: Optional[
         Literal["running", "waiting", "starting", "failing", "off", "no launcher", "not preloaded", "recovery"]
     ] = Field(None, description="the same for programs")
+    held_by: Optional[str] = Field(None, description="the session that keeps the worker from the source")
+    held_since: Optional[datetime] = Field(None, description="when its transaction began")
 
 
 class Status(BaseModel):

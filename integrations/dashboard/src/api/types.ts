@@ -209,6 +209,7 @@ export interface SourceStatus {
   failures: number | null;
   last_error: string | null;
   worker: string | null;
+  held_by: string | null;
 }
 
 interface FailingEndpoint {

@@ -40,6 +40,7 @@ function SourceLine({ source }: { source: SourceStatus }) {
           'never evaluated'
         )}
       </span>
+      {source.state === 'busy' && <p className={styles.error}>held by {source.held_by}</p>}
       {source.last_error && <p className={styles.error}>{source.last_error}</p>}
     </li>
   );
