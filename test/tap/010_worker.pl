@@ -126,6 +126,7 @@ subtest 'who works' => sub {
 
 	# Caught in the act, while a view takes its time.
 	create_slow_view($node, 'shop');
+	sql('GRANT SELECT ON slowness TO shopkeeper; ALTER VIEW slow OWNER TO shopkeeper');
 	sql(q(UPDATE slowness SET seconds = 30; SELECT delivery_source_register('slow', 'slow')));
 	wait_for(
 		$node, 'shop', q(SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'anomaly_insights worker'
