@@ -15,6 +15,7 @@ class Statement:
     function: Function = None
     change: str = None
     binary: bool = False
+    swallows: bool = False  # errors, but internal ones
     parameter: bytes = None
 
 
@@ -157,7 +158,7 @@ class Writer:
             ]
         )  # fmt: skip
         sql = form.format(f"@.{function.name}({self._arguments(function, hostility)})")
-        return Statement(sql, function, binary=self._rng.random() < 0.1)
+        return Statement(sql, function, binary=self._rng.random() < 0.1, swallows=form.startswith("DO"))
 
     def _single_call(self):
         """Nothing but sane values, and one that is not."""

@@ -177,7 +177,7 @@ OWN_CHANGES = [
     _own("a source's relation is nothing", "UPDATE @.delivery_sources SET relation = ''"),
     _own("a source's needs are none", "UPDATE @.delivery_sources SET needs = '[{{\"object\": 5}}, null, [], \"x\"]'"),
     _own("a source's needs are no list", "UPDATE @.delivery_sources SET needs = '{{}}'"),
-    _own("a source's needs are much", "UPDATE @.delivery_sources SET needs = (SELECT jsonb_agg(i) FROM generate_series(1, 50000) i)"),
+    _own("a source's needs are much", "UPDATE @.delivery_sources SET needs = (SELECT jsonb_agg(i) FROM generate_series(1, 2000) i)"),
     _own("a source is of another cluster", "UPDATE @.delivery_sources SET system_identifier = -1, owner_oid = 4294967295"),
     _own("a source is of nobody", "UPDATE @.delivery_sources SET owner_oid = 0, owner_name = ''"),
     _own("a source is of a superuser", "UPDATE @.delivery_sources SET owner_oid = 10, owner_name = 'postgres'"),

@@ -6,7 +6,8 @@ MEMBERS = """
   SELECT p.proname, p.prokind = 'a', p.provolatile = 'v', p.proretset,
     p.pronargs - p.pronargdefaults, p.prorettype::regtype::text,
     coalesce(p.proargnames, '{}'), p.proargtypes::oid[],
-    EXISTS (SELECT FROM pg_type t WHERE t.oid = ANY (array_append(p.proargtypes::oid[], p.prorettype)) AND t.typrelid <> 0)
+    EXISTS (SELECT FROM pg_type t WHERE t.oid = ANY (array_append(p.proargtypes::oid[], p.prorettype)) AND t.typrelid <> 0),
+    EXISTS (SELECT FROM pg_aggregate a WHERE p.oid IN (a.aggtransfn, a.aggcombinefn))
   FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
   JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
   WHERE e.extname = 'anomaly_insights' ORDER BY p.proname, p.pronargs
@@ -43,6 +44,7 @@ class Function:
     volatile: bool
     returns_set: bool
     callable: bool
+    answers: bool  # one of an aggregate's own functions refuses to be called by itself
     arguments: list
 
 
@@ -58,14 +60,19 @@ def read_functions(query):
         return types[oid]
 
     found = []
-    for name, aggregate, volatile, returns_set, required, result, names, argument_types, of_rows in query(MEMBERS):
+    for (name, aggregate, volatile, returns_set, required, result, names, argument_types, of_rows, of_aggregate) in query(
+        MEMBERS
+    ):
         arguments = [
             Argument(names[i] if i < len(names) else "", type_of(oid), i >= required)
             for i, oid in enumerate(argument_types)
         ]
         callable = result not in UNCALLABLE and not any(a.type.name in UNCALLABLE for a in arguments)
         signature = f"{name}({', '.join(a.type.name for a in arguments)})"
-        found.append(Function(signature, name, aggregate, of_rows, volatile, returns_set, callable, arguments))
+        answers = callable and not of_aggregate
+        found.append(
+            Function(signature, name, aggregate, of_rows, volatile, returns_set, callable, answers, arguments)
+        )
     return found
 
 

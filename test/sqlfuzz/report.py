@@ -31,7 +31,7 @@ class Report:
         with self._lock:
             if statement.function:
                 self._made[statement.function.signature] += 1
-                self._answered[statement.function.signature] += succeeded
+                self._answered[statement.function.signature] += succeeded and not statement.swallows
             elif statement.change:
                 self._changes[statement.change] += 1
                 self._changed[statement.change] += succeeded
@@ -76,7 +76,7 @@ class Report:
         for check, name in CHECKS.items():
             self._line(name, not self._failed[check])
         callable = [f.signature for f in functions if f.callable]
-        silent = [name for name in callable if not self._answered[name]]
+        silent = [f.signature for f in functions if f.answers and not self._answered[f.signature]]
         self._line("every function was called and has answered", callable and not silent, silent)
         seldom = [name for name in callable if self._made[name] < self._plan.least_calls]
         self._line(f"each at least {self._plan.least_calls} times", not seldom, seldom)

@@ -144,7 +144,7 @@ def quiet(plan, world, report):
     session = Session(-1, plan, world, report)
     session.connect()
     for function in world.functions:
-        for _ in range(20 if function.callable else 0):
+        for _ in range(20 if function.answers else 0):
             session.execute(session.writer.sane_call(function))
             if report.has_answered(function):
                 break

@@ -167,7 +167,7 @@ SANE = {
     "before_id": ["NULL", "'5'"],
     "as_of": A_MOMENT,
     "at": A_MOMENT,
-    "created_at": A_MOMENT,
+    "created_at": ["timestamptz '2026-01-15 00:10+00'"],  # within all shapes of the round
     "force": ["true", "false"],
     "false_positive": ["true", "false"],
 }  # fmt: skip
