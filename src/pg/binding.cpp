@@ -178,21 +178,26 @@ const char *need_difference(const Binding &stored, const Binding &current, bool 
   return nullptr;
 }
 
-// The first thing that differs; null where nothing does.
-const char *difference(const Source &source, const Binding &current) {
+// What differs of the relation; null where nothing does. Its mapping is not even analysed before that is known, since
+// that happens in the name of who owned it.
+const char *relation_difference(const Source &source, Relation relation) {
   const Binding &stored = source.binding;
-  const bool same_cluster = stored.system_identifier == current.system_identifier;
-  if (!is_same_role(stored.owner, current.owner, same_cluster)) {
-    return psprintf("The owner of %s is \"%s\", and was \"%s\".", source.relation, current.owner.name,
-                    stored.owner.name);
+  const RoleReference owner = reference_to(relation->rd_rel->relowner);
+  if (!is_same_role(stored.owner, owner, stored.system_identifier == GetSystemIdentifier())) {
+    return psprintf("The owner of %s is \"%s\", and was \"%s\".", source.relation, owner.name, stored.owner.name);
   }
-  if (!is_same_text(stored.relation_kind, current.relation_kind)) {
-    return psprintf("%s is a %s, and was a %s.", source.relation, current.relation_kind, stored.relation_kind);
+  if (!is_same_text(stored.relation_kind, kind_of(relation))) {
+    return psprintf("%s is a %s, and was a %s.", source.relation, kind_of(relation), stored.relation_kind);
   }
+  return nullptr;
+}
+
+// What differs of the mapping.
+const char *mapping_difference(const Binding &stored, const Binding &current) {
   if (!is_same_text(stored.created_at_type, current.created_at_type)) {
     return psprintf("created_at is of type %s, and was of type %s.", current.created_at_type, stored.created_at_type);
   }
-  return need_difference(stored, current, same_cluster);
+  return need_difference(stored, current, stored.system_identifier == current.system_identifier);
 }
 
 // Its relation, locked until the end of the transaction.
@@ -273,17 +278,19 @@ Binding current_binding(const Source &source, Relation relation) {
 
 Binding require_binding(const Source &source) {
   Relation relation = open_relation(source);
+  if (const char *what = relation_difference(source, relation)) raise_changed(source, what);
   const Binding current = analyse_binding(source, relation);
   relation_close(relation, NoLock);
-  if (const char *what = difference(source, current)) raise_changed(source, what);
+  if (const char *what = mapping_difference(source.binding, current)) raise_changed(source, what);
   return current;
 }
 
 const char *find_change(const Source &source) {
   Relation relation = open_relation(source);
-  const Binding current = current_binding(source, relation);
+  const char *change = relation_difference(source, relation);
+  if (change == nullptr) change = mapping_difference(source.binding, current_binding(source, relation));
   relation_close(relation, NoLock);
-  return difference(source, current);
+  return change;
 }
 
 bool is_of_the_mapping(const ErrorData *error) {

@@ -89,6 +89,10 @@ Oid type_owner(Oid type) {
   return read_catalog<Form_pg_type>(TYPEOID, type, "type", [](Form_pg_type row) { return row->typowner; });
 }
 
+Oid domain_base(Oid type) {
+  return read_catalog<Form_pg_type>(TYPEOID, type, "type", [](Form_pg_type row) { return row->typbasetype; });
+}
+
 Oid collation_owner(Oid collation) {
   return read_catalog<Form_pg_collation>(COLLOID, collation, "collation",
                                          [](Form_pg_collation row) { return row->collowner; });

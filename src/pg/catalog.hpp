@@ -23,6 +23,9 @@ Oid operator_owner(Oid operator_oid);
 Oid type_owner(Oid type);
 Oid collation_owner(Oid collation);
 
+// What a domain is over, be it another one; InvalidOid for other types.
+Oid domain_base(Oid type);
+
 // The relation of a name as SQL writes it, whatever the current user's rights; InvalidOid where there is none. Raises
 // 42602 where it is no qualified name.
 Oid find_relation(const char *qualified_name);

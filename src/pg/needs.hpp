@@ -11,9 +11,10 @@ extern "C" {
 
 namespace insights::pg {
 
-// Functions, operators with their functions, types, collations, relations with their partitions, and the servers of
-// foreign tables: each once, in the order in which they were met. Of domains also what their constraints need, of
-// aggregates their support functions. Relations only where `relations` says so.
+// Functions, operators with their functions, casts, types, collations, relations with their partitions, and the servers
+// of foreign tables: each once, in the order in which they were met. Of functions also what their defaults need, of
+// types what they are made of and what their constraints need, of aggregates their support functions, of relations what
+// the planner looks at. Relations only where `relations` says so.
 class Needs {
  public:
   explicit Needs(bool relations) : relations_(relations) {}
@@ -31,13 +32,19 @@ class Needs {
   static bool walk(Node *node, void *needs);
   bool visit(Node *node);
   void visit_types(Node *node);
+  void visit_cast(Node *node);
   bool add(Oid catalog, Oid oid);  // whether it is new
   void add_operator(Oid operator_oid);
   void add_aggregate(Oid aggregate);
   void add_type(Oid type);
-  void add_domain(Oid type);
+  void add_types(const List *types);
+  void add_columns(Oid row_type);
+  void add_cast(Node *from, Oid to);
+  void add_stored(int cache, Oid key, AttrNumber column);
+  void add_constraints(Oid index, AttrNumber column, Oid of);
   void add_collation(Oid collation);
   void add_relation(Oid relation);
+  void add_planned(Oid relation);
 
   bool relations_;
   List *objects_ = NIL;
