@@ -9,7 +9,10 @@ namespace insights::pg {
 // Somebody else's operator in front of PostgreSQL's would run with the rights of whoever runs the statement.
 void require_pinned_path(const char *what) {
   if (std::strcmp(namespace_search_path, kPinnedPath) == 0) return;
-  elog(ERROR, "a statement would be parsed under search_path \"%s\": %s", namespace_search_path, what);
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("a statement would be parsed under search_path \"%s\"", namespace_search_path),
+                  errdetail_internal("The statement is: %s", what),
+                  errhint("A function of a delivery source's must not set search_path for longer than its own call.")));
 }
 
 namespace {

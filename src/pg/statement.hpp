@@ -9,10 +9,10 @@ namespace insights::pg {
 // another one than PostgreSQL's.
 constexpr const char *kPinnedPath = "pg_catalog, pg_temp";
 
-// All of these run between SPI_connect and SPI_finish, and under kPinnedPath: anything else is an internal error. They
-// raise what the statement raises, and an internal error where it is not of the expected kind (an SPI_OK_...).
+// All of these run between SPI_connect and SPI_finish, and under kPinnedPath. They raise what the statement raises, and
+// an internal error where it is not of the expected kind (an SPI_OK_...).
 
-// Raises an internal error unless kPinnedPath is in force. `what` is about to be parsed.
+// Raises 55000 unless kPinnedPath is in force: code of a source's may have set another. `what` is about to be parsed.
 void require_pinned_path(const char *what);
 
 // Runs a statement and gives the number of its rows. Read-only ones go by the caller's snapshot.
