@@ -34,7 +34,7 @@ $origin->safe_psql(
 	'app', q(
 SET search_path = "odd schema", public;
 CREATE TABLE public.deliveries (tenant_id text, endpoint text, status text, created_at timestamptz);
-GRANT SELECT ON deliveries TO keeper;
+ALTER TABLE deliveries OWNER TO keeper;
 INSERT INTO deliveries SELECT t, 'fails', 'failed', now() - n * interval '5 s'
   FROM unnest('{acme,globex,initech,NULL}'::text[]) AS t, generate_series(1, 20) AS n;
 SELECT delivery_source_register('deliveries');
