@@ -56,6 +56,12 @@ BEGIN;
 SELECT count(*) > 0 FROM delivery_source_check('styles');
 COMMIT;
 
+-- a time that cannot be judged fails by source, and leaves the session in the transaction that it was in
+BEGIN;
+SELECT DISTINCT outcome, detail FROM anomalies_scan(as_of => '4714-11-24 00:00:00+00 BC');
+ROLLBACK;
+SELECT count(*) > 0 FROM delivery_source_check('styles');
+
 -- a source in a schema that one may not use is a finding, not the end of the check
 CREATE SCHEMA regress_hardening_private;
 CREATE TABLE regress_hardening_private.d (created_at timestamptz NOT NULL, endpoint text, status text);
