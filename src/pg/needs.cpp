@@ -45,13 +45,19 @@ bool collect_function(Oid function, void *needs) {
 
 }  // namespace
 
+Needs::Needs(bool relations) : relations_(relations) {
+  HASHCTL keys = {};
+  keys.keysize = keys.entrysize = sizeof(std::uint64_t);
+  keys.hcxt = CurrentMemoryContext;
+  known_ = hash_create("needs of a query", 16, &keys, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
 bool Needs::add(Oid catalog, Oid oid) {
   if (is_builtin(oid)) return false;
-  const ListCell *cell = nullptr;
-  foreach (cell, objects_) {
-    const auto *known = static_cast<ObjectAddress *>(lfirst(cell));
-    if (known->classId == catalog && known->objectId == oid) return false;
-  }
+  const std::uint64_t key = static_cast<std::uint64_t>(catalog) << 32 | oid;
+  bool known = false;
+  hash_search(known_, &key, HASH_ENTER, &known);
+  if (known) return false;
   auto *object = static_cast<ObjectAddress *>(palloc(sizeof(ObjectAddress)));
   ObjectAddressSet(*object, catalog, oid);
   objects_ = lappend(objects_, object);
@@ -134,13 +140,19 @@ void Needs::add_collation(Oid collation) { add(CollationRelationId, collation); 
 
 void Needs::add_relation(Oid relation) {
   if (!relations_ || !add(RelationRelationId, relation)) return;
-  if (get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE) {
-    add(ForeignServerRelationId, GetForeignTable(relation)->serverid);
-  }
+  add_server(relation);
   add_planned(relation);
   if (!has_subclass(relation)) return;
+  // Neither locked nor opened: there may be thousands, of which the scan needs a few.
   const ListCell *cell = nullptr;
-  foreach (cell, find_inheritance_children(relation, AccessShareLock)) add_relation(lfirst_oid(cell));
+  foreach (cell, find_all_inheritors(relation, NoLock, nullptr)) {
+    if (add(RelationRelationId, lfirst_oid(cell))) add_server(lfirst_oid(cell));
+  }
+}
+
+void Needs::add_server(Oid relation) {
+  if (get_rel_relkind(relation) != RELKIND_FOREIGN_TABLE) return;
+  add(ForeignServerRelationId, GetForeignTable(relation)->serverid);
 }
 
 // What the planner looks at of a relation, and may run: of its indexes, statistics, constraints and partitions.

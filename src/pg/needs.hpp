@@ -7,6 +7,7 @@
 extern "C" {
 #include "catalog/objectaddress.h"
 #include "nodes/parsenodes.h"
+#include "utils/hsearch.h"
 }
 
 namespace insights::pg {
@@ -17,7 +18,7 @@ namespace insights::pg {
 // the planner looks at. Relations only where `relations` says so.
 class Needs {
  public:
-  explicit Needs(bool relations) : relations_(relations) {}
+  explicit Needs(bool relations);
 
   // All of an analysed or rewritten query, what lies below its views included where it is rewritten.
   void add_query(Query *query);
@@ -45,8 +46,10 @@ class Needs {
   void add_collation(Oid collation);
   void add_relation(Oid relation);
   void add_planned(Oid relation);
+  void add_server(Oid relation);
 
   bool relations_;
+  HTAB *known_;
   List *objects_ = NIL;
 };
 
