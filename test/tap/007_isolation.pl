@@ -262,7 +262,7 @@ subtest 'the table changes between two reports of a session' => sub {
 	is($reader->query_safe($report), 'a|20', 'other types, no index');
 	$node->safe_psql('postgres', 'ALTER TABLE deliveries RENAME status TO state');
 	my ($state, $text) = background_error($reader, "$report;");
-	is($state, '42703', 'a column that is gone is an error');
+	is($state, '55000', 'a column that is gone is an error');
 	like($text, qr/delivery source "default"/, 'that names the source');
 	$node->safe_psql('postgres', 'ALTER TABLE deliveries RENAME state TO status');
 	is($reader->query_safe($report), 'a|20', 'it is back');
