@@ -262,7 +262,8 @@ def test_a_delivery_that_does_not_fit_its_mapping(server, database):
 
 def test_what_fails_inside_is_not_told(server, database):
     database.run("ALTER TABLE {table} RENAME COLUMN target TO secret_target")
-    problem = is_problem(server.get("/deliveries"), 500)
+    problem = is_problem(server.get("/deliveries"), 503)
+    assert problem["sqlstate"] == "55000"
     assert "target" not in problem["detail"] and "hint" not in problem
     database.run("ALTER TABLE {table} RENAME COLUMN secret_target TO target")
     assert server.get("/deliveries").status_code == 200

@@ -55,7 +55,7 @@ class Problem(Exception):
 
 def of_database(error: psycopg.Error) -> Problem:
     """What the database says of the request is passed on; what it says of itself is not."""
-    status = 500 if _is_of_a_row(error) else _status_of(error)
+    status = 500 if _is_of_a_row(error) else 503 if _is_of_the_source(error) else _status_of(error)
     if status >= 500:
         return failure(error, status)
     return Problem(
@@ -84,6 +84,11 @@ def _is_of_a_row(error: psycopg.Error) -> bool:
         and 'delivery source "' in (diagnostics.context or "")
         and diagnostics.internal_query is None
     )
+
+
+def _is_of_the_source(error: psycopg.Error) -> bool:
+    """Whether a delivery source is no longer what was registered: nobody who asks can mend that."""
+    return error.sqlstate == "55000" and "changed since it was registered" in (error.diag.message_primary or "")
 
 
 def _status_of(error: psycopg.Error) -> int:
