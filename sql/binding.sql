@@ -231,6 +231,9 @@ SELECT state, count(*) > 0 FROM (
   WHERE attnum > 0 AND NOT attisdropped
     AND attrelid = ANY ('{insights.anomalies,insights.anomaly_events,insights.anomaly_mutes,insights.operator_audit,insights.operator_replays,insights.delivery_sources}'::regclass[])) s
 GROUP BY state ORDER BY state;
+-- what some of them say
+SELECT DISTINCT with_change(change) FROM unnest(ARRAY['ALTER TABLE insights.operator_replays ALTER results TYPE text', 'ALTER TABLE insights.delivery_sources ALTER system_identifier TYPE text',
+  'ALTER TABLE insights.delivery_sources DROP needs']) AS change ORDER BY 1;
 ROLLBACK;
 
 REVOKE USAGE ON SCHEMA insights FROM PUBLIC;

@@ -22,11 +22,10 @@ Oid column_type(TupleDesc descriptor, int column) {
 void require_column(TupleDesc descriptor, int column, Oid type) {
   const Oid found = column_type(descriptor, column);
   if (found == type) return;
-  ereport(ERROR,
-          (errcode(ERRCODE_DATATYPE_MISMATCH),
-           errmsg("column %d of a result is of type %s, where %s was expected", column,
-                  OidIsValid(found) ? format_type_be(found) : "no type, since it was dropped", format_type_be(type)),
-           errhint("%s", kChanged)));
+  ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                  errmsg("column %d of a result is of type %s, where %s was expected", column,
+                         OidIsValid(found) ? format_type_be(found) : "none (it was dropped)", format_type_be(type)),
+                  errhint("%s", kChanged)));
 }
 
 Oid Rows::type(int column) const { return column_type(table_->tupdesc, column); }
