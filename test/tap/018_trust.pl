@@ -11,7 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $dir = PostgreSQL::Test::Utils::tempdir();
+my $dir = Cwd::abs_path(PostgreSQL::Test::Utils::tempdir());
 my $origin = start_node('origin');
 
 $origin->safe_psql(
@@ -143,19 +143,17 @@ subtest 'restored where the owner is missing' => sub {
 subtest 'pg_upgrade' => sub {
 	my $new = PostgreSQL::Test::Cluster->new('upgraded');
 	$new->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
-	$origin->stop;
 	my $bin = $origin->config_data('--bindir');
-	my @run = (
-		'pg_upgrade', '--no-sync', '-d', $origin->data_dir, '-D', $new->data_dir, '-b', $bin, '-B', $bin,
-		'-s', $new->host, '-p', $origin->port, '-P', $new->port
-	);
-	@run = grep { $_ ne '--no-sync' } @run if $new->pg_version < 15;
-	my $cwd = Cwd::getcwd();
+	plan skip_all => 'there is no pg_upgrade' unless -x "$bin/pg_upgrade";
+	my ($old_data, $new_data) = map { Cwd::abs_path($_->data_dir) } $origin, $new;
+	$origin->stop;
+	# It leaves files where it is called.
+	my $here = Cwd::getcwd();
 	chdir $dir;
-	my $upgraded = PostgreSQL::Test::Utils::run_log(\@run);
-	chdir $cwd;
+	command_ok([ 'pg_upgrade', '--no-sync', '-d', $old_data, '-D', $new_data, '-b', $bin, '-B', $bin,
+			'-s', $new->host, '-p', $origin->port, '-P', $new->port ], 'it runs');
+	chdir $here;
 	$origin->start;
-	plan skip_all => 'pg_upgrade does not run here' unless ok($upgraded, 'it runs');
 	$new->start;
 	is($new->safe_psql('app', STATE), 'well', 'the source is well');
 	is(fate($new), $well, 'and goes on');
