@@ -1,4 +1,7 @@
 -- A source is bound to what was checked when it was registered: what may change goes on, anything else is an error that says what.
+-- Thousands of small statements, whose plans are not what is looked at.
+SET jit = off;
+SET max_parallel_workers_per_gather = 0;
 SET client_min_messages = warning;
 CREATE SCHEMA IF NOT EXISTS insights;
 CREATE EXTENSION IF NOT EXISTS anomaly_insights SCHEMA insights;
