@@ -1,4 +1,6 @@
 -- Whose code a scan runs: that of the relation's owner as himself, security-restricted; where he is a superuser, none but superusers' code.
+-- A domain's check that catches errors may not run in a parallel worker, and PostgreSQL does not see it below row and xmltable.
+SET max_parallel_workers_per_gather = 0;
 SET client_min_messages = warning;
 CREATE SCHEMA IF NOT EXISTS insights;
 CREATE EXTENSION IF NOT EXISTS anomaly_insights SCHEMA insights;
