@@ -15,6 +15,8 @@ OWN_OF_POSTGRES = {
     "fmgr_info_cxt_security": r"cache lookup failed for function \d+",
     # Nor does anything keep the type of a prepared statement's parameter.
     "getBaseTypeAndTypmod": r"cache lookup failed for type \d+",
+    # Nor an argument's type before its name is written into "function ... does not exist".
+    "format_type_extended": r"cache lookup failed for type \d+",
 }
 # What a call in a DO block has of it around its own context.
 OF_BLOCK = re.compile(r'(^|\n)SQL statement "(?:(?!\nSQL statement ").)*"\nPL/pgSQL function inline_code_block line \d+ at \w+$', re.S)
