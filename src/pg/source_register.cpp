@@ -180,7 +180,7 @@ void map_field(Registration *registration, Field field) {
 }
 
 // 'EET' is an abbreviation of a fixed offset to AT TIME ZONE, and a zone with summer time by its name: the bounds and
-// the converted times could differ, so names that are both are refused. Not every system knows such names as zones.
+// the converted times could differ, so names that are both are refused.
 void refuse_abbreviation(const char *zone) {
   Parameters parameters;
   parameters.text(zone);
@@ -208,6 +208,7 @@ void map_time_zone(Registration *registration) {
                     errmsg("created_at has a time zone, so \"time_zone\" makes no sense"), errhint("Leave it out.")));
   }
   if (zone != nullptr) {
+    // First, since not every system has a zone of such a name, and the error shall be the same.
     refuse_abbreviation(zone);
     find_time_zone(zone);
   }
