@@ -93,6 +93,9 @@ SELECT count(*) FROM anomalies_current(as_of => :t);
 SELECT put('t', 'late', '294000-01-01 00:00:00+00', 50, 50), put('t', 'early', '4000-01-01 00:00:00+00 BC', 50, 50);
 SELECT endpoint, recent_count, detected_at FROM anomalies_current(as_of => '294000-01-01 00:00:00+00');
 SELECT endpoint, recent_count, detected_at FROM anomalies_current(as_of => '4000-01-01 00:00:00+00 BC');
+-- in JSON a year has four digits, and a minus before 1 BC, which is 0
+SELECT at, anomalies_current_json(as_of => at) ->> 'detected_at' AS detected_at
+FROM unnest(ARRAY['0044-03-15 00:00:00+00 BC', '0001-01-01 00:00:00+00 BC', '0001-01-01 00:00:00+00']::timestamptz[]) at;
 
 DELETE FROM insights.delivery_sources;
 DROP SCHEMA regress_edges CASCADE;

@@ -1,6 +1,7 @@
 #include "json_text.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 
 #include "error.hpp"
@@ -26,8 +27,9 @@ std::string iso_time(Timestamp time) {
   std::tm parts{};
   if (gmtime_r(&unix_time, &parts) == nullptr) return {};
   char text[64];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02dZ", parts.tm_year + 1900, parts.tm_mon + 1,
-                parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  const int year = parts.tm_year + 1900;
+  std::snprintf(text, sizeof text, "%s%04d-%02d-%02dT%02d:%02d:%02dZ", year < 0 ? "-" : "", std::abs(year),
+                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
   return text;
 }
 

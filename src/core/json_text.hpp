@@ -18,7 +18,7 @@ inline std::string to_text(const json &value) { return value.dump(-1, ' ', false
 // An array's elements may take up to 256 MB in a JSONB. Throws kLimit, with the hint, where `written` is too long.
 void check_length(std::string_view written, const char *hint);
 
-// "2025-11-05T14:30:00Z": whole seconds, rounded down.
+// "2025-11-05T14:30:00Z": whole seconds, rounded down; 44 BC is -0043.
 std::string iso_time(Timestamp time);
 
 // {hours, start, end}

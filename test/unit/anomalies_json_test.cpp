@@ -219,4 +219,8 @@ TEST(IsoTime, WholeSecondsRoundedDown) {
 TEST(IsoTime, YearsHaveFourDigits) {
   EXPECT_EQ(iso_time(-31556995200 * kSecond), "0999-12-31T00:00:00Z");
   EXPECT_EQ(iso_time(-63082281600 * kSecond), "0001-01-01T00:00:00Z");
+  // Year 0 is 1 BC.
+  EXPECT_EQ(iso_time(-63082281600 * kSecond - 1), "0000-12-31T23:59:59Z");
+  EXPECT_EQ(iso_time(-64464508800 * kSecond), "-0043-03-15T00:00:00Z");
+  EXPECT_EQ(iso_time(-211813488000 * kSecond), "-4713-11-24T00:00:00Z");
 }
