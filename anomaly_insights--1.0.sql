@@ -300,11 +300,11 @@ CREATE FUNCTION @extschema@.delivery_stats(
   source text DEFAULT NULL, tenant text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
 RETURNS TABLE (
   total bigint, delivered bigint, failed bigint, pending bigint, dead_letter bigint,
-  success_rate double precision, settled_success_rate double precision)
+  success_rate double precision, settled_success_rate double precision, reference_success_rate double precision)
 AS 'MODULE_PATHNAME', 'ai_delivery_stats' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 1
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.delivery_stats(int, text, text, timestamptz) IS
-  'deliveries by status; rates in percent of all and of those that ended';
+  'deliveries by status; success_rate (and settled_success_rate, the same) is delivered in percent of delivered, failed and dead_letter, NULL where there are none; reference_success_rate of all';
 
 CREATE FUNCTION @extschema@.replay_stats(
   hours int DEFAULT 24,
@@ -323,11 +323,12 @@ CREATE FUNCTION @extschema@.operator_insights_trends(
   source text DEFAULT NULL, tenant text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
 RETURNS TABLE (
   bucket_start timestamptz, bucket_end timestamptz, total_deliveries bigint, delivered bigint, failures bigint,
-  pending bigint, success_rate double precision, failure_rate double precision)
+  pending bigint, success_rate double precision, failure_rate double precision,
+  settled_success_rate double precision, reference_success_rate double precision)
 AS 'MODULE_PATHNAME', 'ai_operator_insights_trends' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 24
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.operator_insights_trends(int, int, text, text, timestamptz) IS
-  'deliveries in intervals (bucket_start, bucket_end] counted back from as_of, oldest first, the empty ones too';
+  'deliveries in intervals (bucket_start, bucket_end] counted back from as_of, oldest first, the empty ones too; rates as in delivery_stats';
 
 CREATE FUNCTION @extschema@.operator_insights_trends_json(
   hours int DEFAULT 24, interval_hours int DEFAULT 1,
@@ -336,19 +337,20 @@ RETURNS jsonb
 AS 'MODULE_PATHNAME', 'ai_operator_insights_trends_json' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.operator_insights_trends_json(int, int, text, text, timestamptz) IS
-  'the same as the JSON of GET /operator-insights/trends';
+  'the same as the JSON of GET /operator-insights/trends, whose success_rate takes all that has not failed for a success; settled_success_rate is that of the rows';
 
 CREATE FUNCTION @extschema@.operator_insights_series(
   since timestamptz, until timestamptz, bucket interval DEFAULT '1 hour', tz text DEFAULT NULL,
   endpoint text DEFAULT NULL, source text DEFAULT NULL, tenant text DEFAULT NULL)
 RETURNS TABLE (
   bucket_start timestamptz, bucket_end timestamptz, total_deliveries bigint, delivered bigint, failures bigint,
-  pending bigint, success_rate double precision, failure_rate double precision)
+  pending bigint, success_rate double precision, failure_rate double precision,
+  settled_success_rate double precision, reference_success_rate double precision)
 AS 'MODULE_PATHNAME', 'ai_operator_insights_series' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 100
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.operator_insights_series(
   timestamptz, timestamptz, interval, text, text, text, text) IS
-  'deliveries of [since, until) in calendar buckets [bucket_start, bucket_end) of a time zone (NULL: the session''s)';
+  'deliveries of [since, until) in calendar buckets [bucket_start, bucket_end) of a time zone (NULL: the session''s); rates as in delivery_stats';
 
 CREATE FUNCTION @extschema@.insights_compare(
   hours int DEFAULT 24, min_total bigint DEFAULT 20,
@@ -359,7 +361,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'ai_insights_compare' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 50
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.insights_compare(int, bigint, text, text, timestamptz) IS
-  'each figure of the last hours and of the hours before; and the endpoints that got worse or better, by impact; retried are those with more than one attempt, whoever caused it';
+  'each figure of the last hours and of the hours before; and the endpoints that got worse or better, by impact; rates as in delivery_stats, NULL in a period in which nothing settled; retried are those with more than one attempt, whoever caused it';
 
 CREATE FUNCTION @extschema@.replay_recommendations(
   hours int DEFAULT 24, max_rows int DEFAULT 100,

@@ -116,7 +116,8 @@ WHERE wanted.type IS DISTINCT FROM m.type ORDER BY part COLLATE "C", place, key 
 SELECT s -> 'top_failing_endpoints' = (SELECT jsonb_agg(to_jsonb(r) - 'impact') FROM top_failing_endpoints(as_of => :t) r) AS endpoints,
        s -> 'top_failing_tenants' = (SELECT jsonb_agg(to_jsonb(r) - 'impact') FROM top_failing_tenants(as_of => :t) r) AS tenants,
        s -> 'triage_distribution' = (SELECT jsonb_object_agg(triage_label, deliveries) FROM triage_distribution(as_of => :t) r) AS triage,
-       (s -> 'delivery_stats') || jsonb_build_object('settled_success_rate', s -> 'settled_success_rate') = (SELECT to_jsonb(r) FROM delivery_stats(as_of => :t) r) AS stats,
+       (s -> 'delivery_stats') || jsonb_build_object('success_rate', s -> 'settled_success_rate', 'settled_success_rate', s -> 'settled_success_rate',
+         'reference_success_rate', s #> '{delivery_stats,success_rate}') = (SELECT to_jsonb(r) FROM delivery_stats(as_of => :t) r) AS stats,
        (s -> 'replay_stats') || (s -> 'retry_stats') || ((s -> 'triage_accuracy') - 'note') = (SELECT to_jsonb(r) FROM replay_stats(as_of => :t) r) AS replay
 FROM operator_insights_summary(as_of => :t) s;
 
@@ -157,15 +158,18 @@ FROM unnest(ARRAY[1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 23, 24, 25, 48]) length, d
                   count(DISTINCT bucket_start) = count(*) AND sum(bucket_end - bucket_start) = interval '24 hours' AS gapless,
                   ROW(sum(total_deliveries)::bigint, sum(v.delivered)::bigint, sum(failures)::bigint, sum(v.pending)::bigint) AS sums,
                   jsonb_agg(jsonb_build_object('timestamp', to_char(bucket_start, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'total_deliveries', total_deliveries,
-                    'failures', failures, 'success_rate', v.success_rate)) = operator_insights_trends_json(24, length, as_of => :t) -> 'intervals' AS json
+                    'failures', failures, 'success_rate', CASE total_deliveries WHEN 0 THEN 0.0 ELSE round((total_deliveries - failures) * 100.0 / total_deliveries, 1) END,
+                    'settled_success_rate', v.success_rate)) = operator_insights_trends_json(24, length, as_of => :t) -> 'intervals' AS json
            FROM operator_insights_trends(24, length, as_of => :t) v) b;
 -- as plain SQL has it
-SELECT count(*) AS buckets, count(*) FILTER (WHERE (total_deliveries, v.delivered, failures, pending, success_rate, failure_rate) IS DISTINCT FROM
-         (p.total, p.delivered, p.failed, p.waiting, coalesce(round(100.0 * (total - failed) / nullif(total, 0), 1), 0)::float8, coalesce(round(100.0 * failed / nullif(total, 0), 1), 0)::float8)) AS differ
+SELECT count(*) AS buckets, count(*) FILTER (WHERE (total_deliveries, v.delivered, failures, pending, success_rate, failure_rate, settled_success_rate, reference_success_rate) IS DISTINCT FROM
+         (p.total, p.delivered, p.failed, p.waiting, settled_rate, coalesce(round(100.0 * failed / nullif(total, 0), 1), 0)::float8, settled_rate,
+          coalesce(round(100.0 * p.delivered / nullif(total, 0), 1), 0)::float8)) AS differ
 FROM operator_insights_trends(24, 2, as_of => :t) v,
   LATERAL (SELECT count(*) AS total, count(*) FILTER (WHERE status IN ('delivered', 'Success', 'sent')) AS delivered,
                   count(*) FILTER (WHERE status IN ('failed', 'dead_letter', 'ERROR')) AS failed, count(*) FILTER (WHERE status IN ('pending', 'queued')) AS waiting
-           FROM deliveries WHERE created_at > bucket_start AND created_at <= bucket_end) p;
+           FROM deliveries WHERE created_at > bucket_start AND created_at <= bucket_end) p,
+  LATERAL (SELECT round(100.0 * p.delivered / nullif(p.delivered + failed, 0), 1)::float8 AS settled_rate) r;
 
 -- Of a tenant; and one that nobody is.
 SELECT * FROM delivery_stats(tenant => 'globex', as_of => :t);
@@ -183,6 +187,40 @@ SELECT * FROM replay_stats(tenant => 'nobody', as_of => :t);
 SELECT * FROM triage_distribution(tenant => 'nobody', as_of => :t);
 SELECT count(*) FROM top_failing_tenants(tenant => 'nobody', as_of => :t);
 SELECT * FROM operator_insights_trends(1, tenant => 'nobody', as_of => :t);
+
+-- One success_rate, in all reports alike: of the settled ones, and none where there are none. The contracts keep the original's two.
+TRUNCATE deliveries;
+CREATE TABLE mixes (statuses text[]);
+INSERT INTO mixes VALUES ('{}'), ('{pending,pending}'), ('{pending,bogus}'), ('{pending,failed}'), ('{pending,delivered}'), ('{pending,delivered,failed,dead_letter}');
+INSERT INTO deliveries (tenant_id, target, status, created_at) SELECT statuses::text, 'e', status, :t FROM mixes, unnest(statuses) status;
+SELECT statuses, s.success_rate, s.settled_success_rate, s.reference_success_rate,
+       (s.success_rate, s.settled_success_rate, s.reference_success_rate) IS NOT DISTINCT FROM (t.success_rate, t.settled_success_rate, t.reference_success_rate) AS trends,
+       (s.success_rate, s.settled_success_rate, s.reference_success_rate) IS NOT DISTINCT FROM (b.success_rate, b.settled_success_rate, b.reference_success_rate) AS series,
+       (s.success_rate, s.settled_success_rate, s.reference_success_rate) IS NOT DISTINCT FROM (c.rates[1], c.rates[2], c.rates[3]) AS compare,
+       to_jsonb(s.success_rate) IS NOT DISTINCT FROM nullif(j -> 'settled_success_rate', 'null') AND to_jsonb(s.success_rate) IS NOT DISTINCT FROM nullif(i -> 'settled_success_rate', 'null') AS json,
+       j #> '{delivery_stats,success_rate}' AS summary_json, i -> 'success_rate' AS trends_json
+FROM mixes, delivery_stats(1, tenant => statuses::text, as_of => :t) s, operator_insights_trends(1, tenant => statuses::text, as_of => :t) t,
+  operator_insights_series(:t, :t + interval '1 hour', tenant => statuses::text) b, operator_insights_summary(1, tenant => statuses::text, as_of => :t) j,
+  LATERAL (SELECT operator_insights_trends_json(1, tenant => statuses::text, as_of => :t) #> '{intervals,0}') x (i),
+  LATERAL (SELECT array_agg(current_value ORDER BY array_position('{success_rate,settled_success_rate,reference_success_rate}', figure)) AS rates
+           FROM insights_compare(1, tenant => statuses::text, as_of => :t) WHERE figure LIKE ANY ('{success_rate,settled_success_rate,reference_success_rate}')) c
+ORDER BY cardinality(statuses), statuses;
+-- no change where one of the two periods has none
+SELECT figure, current_value, previous_value, change FROM insights_compare(1, tenant => '{pending,failed}', as_of => :t) WHERE figure LIKE '%success_rate' ORDER BY figure;
+
+-- With the map of docs/figures.md the four words count, written exactly so, and no other.
+TRUNCATE deliveries;
+INSERT INTO deliveries (target, status, created_at)
+SELECT 'e', status, :t FROM unnest(ARRAY['delivered', 'failed', 'pending', 'dead_letter', 'Delivered', 'FAILED', 'success', 'error', 'queued', '', NULL]) status;
+SELECT * FROM delivery_stats(as_of => :t);
+SET client_min_messages = error;
+SELECT 1 AS registered FROM delivery_source_register('deliveries', mapping => '{
+  "statuses": {"delivered": "delivered", "failed": "failed", "pending": "pending", "dead_letter": "dead_letter"}
+}');
+SET client_min_messages = warning;
+SELECT * FROM delivery_stats(as_of => :t);
+TRUNCATE deliveries;
+SELECT 1 AS registered FROM delivery_source_register('deliveries');
 
 -- Rounding: half away from zero on the exact decimal. 0.35 % and 8.35 % lie below the half as binary numbers, 6.25 % upon it.
 TRUNCATE deliveries;

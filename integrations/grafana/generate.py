@@ -11,7 +11,7 @@ HERE = pathlib.Path(__file__).parent
 DATA_SOURCE = {"type": "postgres", "uid": "${DS}"}
 COLOURS = {"critical": "red", "warning": "orange", "acknowledged": "blue", "failures": "red", "failed": "red",
            "failure rate": "red", "dead letters": "dark-red", "success rate": "green", "pending": "yellow",
-           "deliveries": "blue", "of those that ended": "green"}
+           "deliveries": "blue", "delivered of all": "green"}
 
 
 def in_schema(sql, schema):
@@ -37,6 +37,10 @@ def colours(*fields):
 
 def units(unit, *fields):
     return [override(field, unit=unit) for field in fields]
+
+
+# As many as it has.
+IMPACT = [override("impact", decimals=2)]
 
 
 def panel(kind, title, description, sql, size, overrides=(), custom=None, options=None, form="table", unit="short"):
@@ -94,23 +98,23 @@ def panels():
              colours("critical", "warning", "acknowledged")),
         stat("Deliveries in this range", WHOLE_HOURS, queries.STATS, (16, 4),
              colours("deliveries", "failed", "dead letters", "pending")
-             + units("percent", "success rate", "of those that ended")),
+             + units("percent", "success rate", "delivered of all")),
         table("Incidents", "Unresolved now, the gravest and oldest first.", queries.INCIDENTS, (24, 8), [severity()]),
         series("Deliveries", "The first and the last bucket count only what lies within the range.", queries.DELIVERIES,
                (12, 8), ("deliveries", "failures", "pending")),
-        series("Success rate", "In percent of all deliveries, those that are pending included.", queries.RATES,
+        series("Success rate", "Delivered, in percent of those that settled; failures, in percent of all.", queries.RATES,
                (12, 8), ("success rate", "failure rate"), unit="percent"),
         series("Incidents over time", "Those that were unresolved at the time.", queries.OPEN_INCIDENTS, (10, 9),
                ("critical", "warning"), lineInterpolation="stepAfter"),
         table("What happened", "Transitions of incidents in this range, the newest first.", queries.EVENTS, (14, 9),
               [severity()]),
         table("Top failing endpoints", f"By impact: how many more failed than at the overall rate. {WHOLE_HOURS}",
-              queries.ENDPOINTS, (12, 9), units("percent", "failure rate")),
+              queries.ENDPOINTS, (12, 9), units("percent", "failure rate") + IMPACT),
         table("Top failing tenants", f"By impact: how many more failed than at the overall rate. {WHOLE_HOURS}",
-              queries.TENANTS_FAILING, (12, 9), units("percent", "failure rate")),
+              queries.TENANTS_FAILING, (12, 9), units("percent", "failure rate") + IMPACT),
         pie("Triage", f"Why deliveries failed, those that succeeded later included. {WHOLE_HOURS}", queries.TRIAGE, (8, 9)),
         table("Compared with the time before", "The range and the same time before it; then the endpoints that got worse "
-              f"or better. {WHOLE_HOURS}", queries.COMPARISON, (16, 9)),
+              f"or better. {WHOLE_HOURS}", queries.COMPARISON, (16, 9), IMPACT),
         table("Evaluation", "How the worker's last runs went, for all sources.", queries.STATUS, (24, 6),
               units("s", "last success", "duration")),
     ]

@@ -45,8 +45,7 @@ FROM insights.anomalies_active
 WHERE {OF_INCIDENT}"""
 
 STATS = f"""SELECT total AS deliveries, failed, dead_letter AS "dead letters", pending,
-  CASE WHEN total > 0 THEN success_rate END AS "success rate",
-  CASE WHEN total > pending THEN settled_success_rate END AS "of those that ended"
+  success_rate AS "success rate", CASE WHEN total > 0 THEN reference_success_rate END AS "delivered of all"
 FROM insights.delivery_stats({WINDOW})"""
 
 INCIDENTS = f"""SELECT id, severity, status, tenant_id AS tenant, endpoint, message, detected_at AS detected,
@@ -61,7 +60,7 @@ FROM {SERIES}
 ORDER BY time"""
 
 RATES = f"""SELECT bucket_start AS time,
-  CASE WHEN total_deliveries > 0 THEN success_rate END AS "success rate",
+  success_rate AS "success rate",
   CASE WHEN total_deliveries > 0 THEN failure_rate END AS "failure rate"
 FROM {SERIES}
 ORDER BY time"""

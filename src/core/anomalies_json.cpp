@@ -6,8 +6,6 @@ namespace insights {
 
 namespace {
 
-json number_or_null(const std::optional<double> &number) { return number ? json(*number) : json(nullptr); }
-
 // A whole number of minutes is an integer, as in the original.
 json in_minutes(Duration duration) {
   return duration % kMinute == 0 ? json(duration / kMinute) : json(static_cast<double>(duration) / kMinute);

@@ -14,11 +14,16 @@ namespace {
 constexpr std::uint32_t kBefore = 0;
 constexpr std::uint32_t kNow = 1;
 
-using Figure = double (*)(const Tally &);
+using Figure = std::optional<double> (*)(const Tally &);
 
 template <Counter counter>
-double count_of(const Tally &tally) {
+std::optional<double> count_of(const Tally &tally) {
   return static_cast<double>(tally[counter]);
+}
+
+template <double (*rate)(const Tally &)>
+std::optional<double> value_of(const Tally &tally) {
+  return rate(tally);
 }
 
 constexpr struct {
@@ -31,16 +36,19 @@ constexpr struct {
     {"dead_letter", count_of<Counter::kDeadLetter>},
     {"pending", count_of<Counter::kPending>},
     {"success_rate", success_rate},
-    {"settled_success_rate", settled_success_rate},
-    {"failure_rate", failure_rate},
+    {"settled_success_rate", success_rate},
+    {"failure_rate", value_of<failure_rate>},
     {"retried", count_of<Counter::kRetried>},
-    {"retry_success_rate", retry_success_rate},
-    {"first_attempt_success_rate", first_attempt_success_rate},
-    {"mean_attempts", mean_attempts},
+    {"retry_success_rate", value_of<retry_success_rate>},
+    {"first_attempt_success_rate", value_of<first_attempt_success_rate>},
+    {"mean_attempts", value_of<mean_attempts>},
+    {"reference_success_rate", value_of<reference_success_rate>},
 };
 
-Comparison compare_figure(const char *name, double current, double previous) {
-  return {name, current, previous, round2(current - previous)};
+Comparison compare_figure(const char *name, std::optional<double> current, std::optional<double> previous) {
+  std::optional<double> change;
+  if (current && previous) change = round2(*current - *previous);
+  return {name, current, previous, change};
 }
 
 // An endpoint's impact is (f1 / t1 - f0 / t0) t1 = (f1 t0 - f0 t1) / t0: its numerator.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory_resource>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -14,9 +15,9 @@ namespace insights {
 struct Comparison {
   // Its name, which is that of the column or key elsewhere; retried and retry_success_rate go by attempts.
   const char *figure;
-  double current;
-  double previous;
-  double change;  // current - previous, of the rounded figures
+  std::optional<double> current;
+  std::optional<double> previous;
+  std::optional<double> change;  // current - previous, of the rounded figures; none where either is none
 };
 
 // One endpoint, over all tenants, whose failure rate has changed. The name points into the rollup's bytes.

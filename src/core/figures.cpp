@@ -23,9 +23,15 @@ std::uint64_t labelled(const Tally &tally, LabelClass label) {
          tally[Counter::kRateLimited] - tally[Counter::kOtherLabel];
 }
 
-double success_rate(const Tally &tally) { return percent(tally[Counter::kDelivered], tally[Counter::kTotal]); }
+std::optional<double> success_rate(const Tally &tally) {
+  const std::uint64_t settled = settled_of(tally);
+  if (settled == 0) return std::nullopt;
+  return percent(tally[Counter::kDelivered], settled);
+}
 
-double settled_success_rate(const Tally &tally) { return percent(tally[Counter::kDelivered], ended_of(tally)); }
+double reference_success_rate(const Tally &tally) {
+  return percent(tally[Counter::kDelivered], tally[Counter::kTotal]);
+}
 
 double failure_rate(const Tally &tally) { return percent(failures_of(tally), tally[Counter::kTotal]); }
 
@@ -40,7 +46,7 @@ double transient_retry_success_rate(const Tally &tally) {
 double first_attempt_success_rate(const Tally &tally) {
   const std::uint64_t at_first = tally[Counter::kDelivered] - tally[Counter::kRetriedDelivered];
   const std::uint64_t still_retried = tally[Counter::kRetried] - tally[Counter::kRetriedEnded];
-  return percent(at_first, ended_of(tally) + still_retried);
+  return percent(at_first, settled_of(tally) + still_retried);
 }
 
 double mean_attempts(const Tally &tally) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory_resource>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -19,20 +20,20 @@ double percent(std::uint64_t part, std::uint64_t whole);
 // Deliveries that failed for good, as the reports see it: failed or dead_letter by their status.
 inline std::uint64_t failures_of(const Tally &tally) { return tally[Counter::kFailed] + tally[Counter::kDeadLetter]; }
 
-// Delivered, failed or dead_letter.
-inline std::uint64_t ended_of(const Tally &tally) { return tally[Counter::kDelivered] + failures_of(tally); }
+// Settled: delivered, failed or dead_letter.
+inline std::uint64_t settled_of(const Tally &tally) { return tally[Counter::kDelivered] + failures_of(tally); }
 
 // Deliveries with the triage label; kNone: without one. All classes together are the total.
 std::uint64_t labelled(const Tally &tally, LabelClass label);
 
 // Rates in percent (see percent()).
-double success_rate(const Tally &tally);          // delivered / total
-double settled_success_rate(const Tally &tally);  // delivered / (delivered + failed + dead_letter)
-double failure_rate(const Tally &tally);          // failures / total
-double retry_success_rate(const Tally &tally);    // of those attempted more than once, the delivered ones
+std::optional<double> success_rate(const Tally &tally);  // delivered / settled; none where none has settled
+double reference_success_rate(const Tally &tally);       // delivered / total, as the original has it
+double failure_rate(const Tally &tally);                 // failures / total
+double retry_success_rate(const Tally &tally);           // of those attempted more than once, the delivered ones
 // Of the transient ones, those that were delivered after more than one attempt.
 double transient_retry_success_rate(const Tally &tally);
-// Of the deliveries whose first attempt has an outcome (they ended, or were attempted again), those it delivered.
+// Of the deliveries whose first attempt has an outcome (they settled, or were attempted again), those it delivered.
 double first_attempt_success_rate(const Tally &tally);
 // Attempts of a delivered one, with 2 decimals, rounded half away from zero; 0 where there is none.
 double mean_attempts(const Tally &tally);

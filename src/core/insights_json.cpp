@@ -47,7 +47,7 @@ void write_summary_json(const Summary &summary, ByteWriter &out) {
         {"failed", all[Counter::kFailed]},
         {"pending", all[Counter::kPending]},
         {"dead_letter", all[Counter::kDeadLetter]},
-        {"success_rate", success_rate(all)}}},
+        {"success_rate", reference_success_rate(all)}}},
       {"replay_stats",
        {{"total_replayed", summary.replays.replayed},
         {"replay_successes", summary.replays.delivered},
@@ -56,7 +56,7 @@ void write_summary_json(const Summary &summary, ByteWriter &out) {
       {"triage_accuracy",
        {{"transient_retry_success_rate", transient_retry_success_rate(all)},
         {"note", "Measures how often 'transient' failures succeed on retry"}}},
-      {"settled_success_rate", settled_success_rate(all)},
+      {"settled_success_rate", number_or_null(success_rate(all))},
       {"retry_stats",
        {{"first_attempt_success_rate", first_attempt_success_rate(all)}, {"mean_attempts", mean_attempts(all)}}},
       {"backlog", backlog(all)},
@@ -77,7 +77,8 @@ void write_trends_json(const Window &window, int interval_hours, const std::pmr:
     out.put_bytes(to_text({{"timestamp", iso_time(edges[i] - 1)},
                            {"total_deliveries", total},
                            {"failures", failures},
-                           {"success_rate", percent(total - failures, total)}}));
+                           {"success_rate", percent(total - failures, total)},
+                           {"settled_success_rate", number_or_null(success_rate(slots[i]))}}));
   }
   const json rest = {{"interval_hours", interval_hours},
                      {"total_hours", window.hours},

@@ -21,10 +21,11 @@ struct Summary {
   const std::pmr::vector<FailingGroup> *tenants;
 };
 
-// The contract of the original, and settled_success_rate, retry_stats, backlog and replay_stats.counted_from beside it.
+// The contract of the original, with its success_rate, and settled_success_rate, retry_stats, backlog and
+// replay_stats.counted_from beside it.
 void write_summary_json(const Summary &summary, ByteWriter &out);
 
-// The contract of the original. `edges` are those of the slots, as trend_edges() gives them.
+// The same, with settled_success_rate in each interval. `edges` are those of the slots, as trend_edges() gives them.
 void write_trends_json(const Window &window, int interval_hours, const std::pmr::vector<Timestamp> &edges,
                        const std::pmr::vector<Tally> &slots, ByteWriter &out, Poll &poll);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "window.hpp"
@@ -11,6 +12,8 @@ namespace insights {
 using nlohmann::json;
 
 inline json text_or_null(Text text) { return is_null(text) ? json(nullptr) : json(std::string(text)); }
+
+inline json number_or_null(const std::optional<double> &value) { return value ? json(*value) : json(nullptr); }
 
 // Bytes that are no UTF-8 become U+FFFD.
 inline std::string to_text(const json &value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }

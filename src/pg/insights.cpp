@@ -151,7 +151,8 @@ ANOMALY_INSIGHTS_FUNCTION(ai_delivery_stats) {
   row.count(all[Counter::kPending]);
   row.count(all[Counter::kDeadLetter]);
   row.number(success_rate(all));
-  row.number(settled_success_rate(all));
+  row.number(success_rate(all));  // settled_success_rate
+  row.number(reference_success_rate(all));
   row.store(result);
   SPI_finish();
   return static_cast<Datum>(0);

@@ -41,17 +41,17 @@ Trends scan_trends(FunctionCallInfo fcinfo) {
 }
 
 void put_bucket(ReturnSetInfo *result, Timestamp start, Timestamp end, const Tally &tally) {
-  const std::uint64_t total = tally[Counter::kTotal];
-  const std::uint64_t failures = failures_of(tally);
   Row row;
   row.time(start);
   row.time(end);
-  row.count(total);
+  row.count(tally[Counter::kTotal]);
   row.count(tally[Counter::kDelivered]);
-  row.count(failures);
+  row.count(failures_of(tally));
   row.count(tally[Counter::kPending]);
-  row.number(percent(total - failures, total));
-  row.number(percent(failures, total));
+  row.number(success_rate(tally));
+  row.number(failure_rate(tally));
+  row.number(success_rate(tally));  // settled_success_rate
+  row.number(reference_success_rate(tally));
   row.store(result);
 }
 

@@ -12,6 +12,7 @@ import support
 LABELS = ("transient_endpoint_down", "permanent_4xx", "rate_limited", "unknown")
 # What the service adds to the summary of the original.
 ADDED_TO_SUMMARY = {"retry_stats", "backlog", "settled_success_rate"}
+ADDED_TO_INTERVAL = {"settled_success_rate"}
 
 
 def time_of(text):
@@ -56,6 +57,11 @@ def rows(database):
 
 def failed(row):
     return row["status"] in ("failed", "dead_letter")
+
+
+def settled_rate(rows):
+    settled = [row for row in rows if row["status"] != "pending"]
+    return rate(sum(row["status"] == "delivered" for row in settled), len(settled)) if settled else None
 
 
 def test_roles(server, rows):
@@ -173,6 +179,7 @@ def test_summary(server, rows, hours, tenant):
         "success_rate": rate(statuses["delivered"], len(within)),
         **{status: statuses[status] for status in ("delivered", "failed", "pending", "dead_letter")},
     }
+    assert report["settled_success_rate"] == settled_rate(within)
     assert report["replay_stats"] == {
         "total_replayed": len(replayed),
         "replay_successes": delivered(replayed),
@@ -216,12 +223,20 @@ def test_trends(server, rows, hours, interval):
         within = [row for row in rows if late * 3600 < row["ago"] < early * 3600]
         failures = sum(map(failed, within))
         expected.append(
-            (end - timedelta(hours=early), len(within), failures, rate(len(within) - failures, len(within)))
+            (
+                end - timedelta(hours=early),
+                len(within),
+                failures,
+                rate(len(within) - failures, len(within)),
+                settled_rate(within),
+            )
         )
     for interval_found in report["intervals"]:
-        assert set(interval_found) == {"timestamp", "total_deliveries", "failures", "success_rate"}
+        contract = {"timestamp", "total_deliveries", "failures", "success_rate"}
+        assert set(interval_found) - ADDED_TO_INTERVAL == contract
     assert [
-        (time_of(i["timestamp"]), i["total_deliveries"], i["failures"], i["success_rate"]) for i in report["intervals"]
+        (time_of(i["timestamp"]), i["total_deliveries"], i["failures"], i["success_rate"], i["settled_success_rate"])
+        for i in report["intervals"]
     ] == expected
 
 

@@ -77,6 +77,10 @@ CREATE INDEX ON facts (origin, at);
 CREATE FUNCTION rate(part bigint, whole bigint) RETURNS numeric LANGUAGE sql IMMUTABLE AS
   $$ SELECT CASE whole WHEN 0 THEN 0.0 ELSE round(part * 100.0 / whole, 1) END $$;
 
+-- Of those that settled: none where none has.
+CREATE FUNCTION settled_rate(delivered bigint, failures bigint) RETURNS numeric LANGUAGE sql IMMUTABLE AS
+  $$ SELECT CASE WHEN delivered + failures > 0 THEN rate(delivered, delivered + failures) END $$;
+
 CREATE FUNCTION zulu(t timestamptz) RETURNS text LANGUAGE sql STABLE AS
   $$ SELECT to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') $$;
 
@@ -84,14 +88,14 @@ CREATE FUNCTION zulu(t timestamptz) RETURNS text LANGUAGE sql STABLE AS
 CREATE FUNCTION figures(source text, tenant text, since timestamptz, until timestamptz)
 RETURNS TABLE (
   total bigint, delivered bigint, failed bigint, dead_letter bigint, pending bigint, failures bigint, settled bigint,
-  success_rate numeric, settled_success_rate numeric, failure_rate numeric,
+  success_rate numeric, reference_success_rate numeric, failure_rate numeric,
   transient bigint, permanent bigint, limited bigint, other bigint, unlabelled bigint,
   total_replayed bigint, replay_successes bigint, replay_success_rate numeric, transient_retry_success_rate numeric,
   first_attempt_success_rate numeric, mean_attempts numeric, near_failure bigint, oldest timestamptz)
 LANGUAGE sql STABLE AS $$
   SELECT n.total, n.delivered, n.failed, n.dead_letter, n.pending, n.failed + n.dead_letter,
          n.delivered + n.failed + n.dead_letter,
-         rate(n.delivered, n.total), rate(n.delivered, n.delivered + n.failed + n.dead_letter),
+         settled_rate(n.delivered, n.failed + n.dead_letter), rate(n.delivered, n.total),
          rate(n.failed + n.dead_letter, n.total),
          n.transient, n.permanent, n.limited, n.other, n.unlabelled,
          n.replayed, n.replayed_well, rate(n.replayed_well, n.replayed), rate(n.transient_well, n.transient),
@@ -125,8 +129,9 @@ LANGUAGE sql STABLE AS $$
 
 CREATE FUNCTION delivery_stats(hours int, source text, tenant text, as_of timestamptz)
 RETURNS TABLE (total bigint, delivered bigint, failed bigint, pending bigint, dead_letter bigint,
-  success_rate float8, settled_success_rate float8) LANGUAGE sql STABLE AS $$
-  SELECT f.total, f.delivered, f.failed, f.pending, f.dead_letter, f.success_rate, f.settled_success_rate
+  success_rate float8, settled_success_rate float8, reference_success_rate float8) LANGUAGE sql STABLE AS $$
+  SELECT f.total, f.delivered, f.failed, f.pending, f.dead_letter, f.success_rate, f.success_rate,
+         f.reference_success_rate
   FROM figures(source, tenant, as_of - make_interval(hours => hours), as_of) AS f $$;
 
 CREATE FUNCTION replay_stats(hours int, source text, tenant text, as_of timestamptz)
@@ -196,7 +201,7 @@ RETURNS jsonb LANGUAGE sql STABLE AS $$
       'unknown', f.other, 'unclassified', f.unlabelled),
     'delivery_stats', jsonb_build_object(
       'total', f.total, 'delivered', f.delivered, 'failed', f.failed, 'pending', f.pending,
-      'dead_letter', f.dead_letter, 'success_rate', f.success_rate),
+      'dead_letter', f.dead_letter, 'success_rate', f.reference_success_rate),
     'replay_stats', jsonb_build_object(
       'total_replayed', f.total_replayed, 'replay_successes', f.replay_successes,
       'replay_success_rate', f.replay_success_rate, 'counted_from', 'attempts'),
@@ -206,7 +211,7 @@ RETURNS jsonb LANGUAGE sql STABLE AS $$
     'time_range', jsonb_build_object(
       'hours', hours, 'start', zulu(as_of - make_interval(hours => hours)), 'end', zulu(as_of)),
     'generated_at', zulu(now()),
-    'settled_success_rate', f.settled_success_rate,
+    'settled_success_rate', f.success_rate,
     'retry_stats', jsonb_build_object(
       'first_attempt_success_rate', f.first_attempt_success_rate, 'mean_attempts', f.mean_attempts),
     'backlog', jsonb_build_object(
@@ -217,9 +222,10 @@ RETURNS jsonb LANGUAGE sql STABLE AS $$
 CREATE FUNCTION operator_insights_trends(
   hours int, interval_hours int, source text, tenant text, as_of timestamptz)
 RETURNS TABLE (bucket_start timestamptz, bucket_end timestamptz, total_deliveries bigint, delivered bigint,
-  failures bigint, pending bigint, success_rate float8, failure_rate float8) LANGUAGE sql STABLE AS $$
-  SELECT b.start_at, b.end_at, f.total, f.delivered, f.failures, f.pending, rate(f.total - f.failures, f.total),
-         rate(f.failures, f.total)
+  failures bigint, pending bigint, success_rate float8, failure_rate float8, settled_success_rate float8,
+  reference_success_rate float8) LANGUAGE sql STABLE AS $$
+  SELECT b.start_at, b.end_at, f.total, f.delivered, f.failures, f.pending, f.success_rate, f.failure_rate,
+         f.success_rate, f.reference_success_rate
   FROM generate_series(0, hours - 1, interval_hours) AS back, LATERAL (
     SELECT as_of - make_interval(hours => least(back + interval_hours, hours)) AS start_at,
            as_of - make_interval(hours => back) AS end_at) AS b,
@@ -232,7 +238,8 @@ RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object(
     'intervals', jsonb_agg(jsonb_build_object(
       'timestamp', zulu(t.bucket_start), 'total_deliveries', t.total_deliveries, 'failures', t.failures,
-      'success_rate', rate(t.total_deliveries - t.failures, t.total_deliveries)) ORDER BY t.bucket_start),
+      'success_rate', rate(t.total_deliveries - t.failures, t.total_deliveries),
+      'settled_success_rate', settled_rate(t.delivered, t.failures)) ORDER BY t.bucket_start),
     'interval_hours', interval_hours, 'total_hours', hours, 'generated_at', zulu(now()))
   FROM operator_insights_trends(hours, interval_hours, source, tenant, as_of) AS t $$;
 
@@ -278,11 +285,13 @@ RETURNS TABLE (start_at timestamptz, end_at timestamptz) LANGUAGE sql STABLE AS 
 CREATE FUNCTION operator_insights_series(
   since timestamptz, until timestamptz, bucket interval, tz text, endpoint text, source text, tenant text)
 RETURNS TABLE (bucket_start timestamptz, bucket_end timestamptz, total_deliveries bigint, delivered bigint,
-  failures bigint, pending bigint, success_rate float8, failure_rate float8) LANGUAGE sql STABLE AS $$
+  failures bigint, pending bigint, success_rate float8, failure_rate float8, settled_success_rate float8,
+  reference_success_rate float8) LANGUAGE sql STABLE AS $$
   WITH zone AS (SELECT coalesce(tz, current_setting('TimeZone')) AS name)
   SELECT e.start_at, e.end_at, coalesce(n.total, 0), coalesce(n.delivered, 0), coalesce(n.failures, 0),
-         coalesce(n.pending, 0), rate(coalesce(n.total - n.failures, 0), coalesce(n.total, 0)),
-         rate(coalesce(n.failures, 0), coalesce(n.total, 0))
+         coalesce(n.pending, 0), settled_rate(n.delivered, n.failures),
+         rate(coalesce(n.failures, 0), coalesce(n.total, 0)), settled_rate(n.delivered, n.failures),
+         rate(coalesce(n.delivered, 0), coalesce(n.total, 0))
   FROM zone CROSS JOIN LATERAL edges(since, until, bucket, zone.name) AS e LEFT JOIN (
     SELECT bucket_start(bucket, zone.name, since, at) AS start_at, count(*) AS total,
            count(*) FILTER (WHERE state = 'delivered') AS delivered,
@@ -321,12 +330,13 @@ RETURNS TABLE (scope text, endpoint text, figure text, current_value float8, pre
         (1, 'total', c.total, p.total), (2, 'delivered', c.delivered, p.delivered), (3, 'failed', c.failed, p.failed),
         (4, 'dead_letter', c.dead_letter, p.dead_letter), (5, 'pending', c.pending, p.pending),
         (6, 'success_rate', c.success_rate, p.success_rate),
-        (7, 'settled_success_rate', c.settled_success_rate, p.settled_success_rate),
+        (7, 'settled_success_rate', c.success_rate, p.success_rate),
         (8, 'failure_rate', c.failure_rate, p.failure_rate),
         (9, 'retried', c.total_replayed, p.total_replayed),
         (10, 'retry_success_rate', c.replay_success_rate, p.replay_success_rate),
         (11, 'first_attempt_success_rate', c.first_attempt_success_rate, p.first_attempt_success_rate),
-        (12, 'mean_attempts', c.mean_attempts, p.mean_attempts)) AS v (i, figure, now, prev)
+        (12, 'mean_attempts', c.mean_attempts, p.mean_attempts),
+        (13, 'reference_success_rate', c.reference_success_rate, p.reference_success_rate)) AS v (i, figure, now, prev)
     UNION ALL
     SELECT 2, row_number() OVER (ORDER BY div(abs(beyond) * 1e18, total_then) DESC, target COLLATE "C" NULLS LAST),
            'endpoint', target, 'failure_rate', rate(failed_now, total_now), rate(failed_then, total_then),
@@ -573,7 +583,9 @@ sub run_seed
 			      SELECT coalesce(jsonb_agg(to_jsonb(t) - 'impact' - 'ordinality' ORDER BY ordinality), '[]')
 			      FROM top_failing_tenants($arguments) WITH ORDINALITY AS t),
 			    'triage_distribution', (SELECT jsonb_object_agg(triage_label, deliveries) FROM triage_distribution($arguments)),
-			    'delivery_stats', to_jsonb(d) - 'settled_success_rate', 'settled_success_rate', d.settled_success_rate,
+			    'delivery_stats', to_jsonb(d) - ARRAY['settled_success_rate', 'reference_success_rate']
+			      || jsonb_build_object('success_rate', d.reference_success_rate),
+			    'settled_success_rate', d.settled_success_rate,
 			    'replay_stats', jsonb_build_object(
 			      'total_replayed', total_replayed, 'replay_successes', replay_successes, 'replay_success_rate', replay_success_rate,
 			      'counted_from', counted_from),
@@ -591,7 +603,8 @@ sub run_seed
 			'postgres', "SELECT c FROM ($trends) AS c, LATERAL (
 			  SELECT operator_insights_trends_json($trend_arguments) -> 'intervals') AS a (said), LATERAL (
 			  SELECT jsonb_agg(jsonb_build_object('timestamp', oracle.zulu(bucket_start), 'total_deliveries', total_deliveries,
-			                                      'failures', failures, 'success_rate', success_rate) ORDER BY ordinality)
+			                                      'failures', failures, 'success_rate', oracle.rate(total_deliveries - failures, total_deliveries),
+			                                      'settled_success_rate', success_rate) ORDER BY ordinality)
 			  FROM operator_insights_trends($trend_arguments) WITH ORDINALITY) AS b (said)
 			WHERE a.said IS DISTINCT FROM b.said"
 		),
@@ -899,7 +912,7 @@ subtest 'nothing' => sub {
 		    \"replay_stats\": {\"total_replayed\": 0, \"replay_successes\": 0, \"replay_success_rate\": 0.0, \"counted_from\": \"attempts\"},
 		    \"triage_accuracy\": {\"transient_retry_success_rate\": 0.0, \"note\": \"Measures how often ''transient'' failures succeed on retry\"},
 		    \"time_range\": {\"hours\": 24, \"start\": \"2026-01-14T12:00:00Z\", \"end\": \"2026-01-15T12:00:00Z\"},
-		    \"settled_success_rate\": 0.0, \"retry_stats\": {\"first_attempt_success_rate\": 0.0, \"mean_attempts\": 0.0},
+		    \"settled_success_rate\": null, \"retry_stats\": {\"first_attempt_success_rate\": 0.0, \"mean_attempts\": 0.0},
 		    \"backlog\": {\"pending\": 0, \"near_failure\": 0, \"oldest_pending_seconds\": null}}'"),
 		't',
 		'the summary'
@@ -911,13 +924,13 @@ subtest 'nothing' => sub {
 		"transient_endpoint_down|0|0\npermanent_4xx|0|0\nrate_limited|0|0\nunknown|0|0\nunclassified|0|0",
 		'each label'
 	);
-	is($node->safe_psql('postgres', "SELECT * FROM delivery_stats($arguments)"), '0|0|0|0|0|0|0', 'delivery_stats');
+	is($node->safe_psql('postgres', "SELECT * FROM delivery_stats($arguments)"), '0|0|0|0|0|||0', 'delivery_stats');
 	is($node->safe_psql('postgres', "SELECT * FROM replay_stats($arguments)"), '0|0|0|0|0|0|attempts', 'replay_stats');
 	is(
 		$node->safe_psql('postgres', "SELECT * FROM operator_insights_trends(5, 2, $arguments)"),
-		"2026-01-15 07:00:00+00|2026-01-15 08:00:00+00|0|0|0|0|0|0
-2026-01-15 08:00:00+00|2026-01-15 10:00:00+00|0|0|0|0|0|0
-2026-01-15 10:00:00+00|2026-01-15 12:00:00+00|0|0|0|0|0|0",
+		"2026-01-15 07:00:00+00|2026-01-15 08:00:00+00|0|0|0|0||0||0
+2026-01-15 08:00:00+00|2026-01-15 10:00:00+00|0|0|0|0||0||0
+2026-01-15 10:00:00+00|2026-01-15 12:00:00+00|0|0|0|0||0||0",
 		'trends with a shorter first one'
 	);
 	is(
@@ -925,8 +938,8 @@ subtest 'nothing' => sub {
 			'postgres',
 			"SELECT * FROM operator_insights_series('2026-01-14 12:00+00', '2026-01-15 12:00+00', '1 day', 'UTC', source => 'plain')"
 		),
-		"2026-01-14 00:00:00+00|2026-01-15 00:00:00+00|0|0|0|0|0|0
-2026-01-15 00:00:00+00|2026-01-16 00:00:00+00|0|0|0|0|0|0",
+		"2026-01-14 00:00:00+00|2026-01-15 00:00:00+00|0|0|0|0||0||0
+2026-01-15 00:00:00+00|2026-01-16 00:00:00+00|0|0|0|0||0||0",
 		'series'
 	);
 	is(
@@ -935,7 +948,7 @@ subtest 'nothing' => sub {
 			"SELECT count(*), count(*) FILTER (WHERE scope = 'total' AND current_value = 0 AND previous_value = 0 AND change = 0)
 			 FROM insights_compare($arguments)"
 		),
-		'12|12',
+		'13|11',
 		'insights_compare'
 	);
 	agrees($_, "SELECT 24 AS hours, 'mapped' AS source, NULL AS tenant, timestamptz '" . NOON . "' AS as_of",
@@ -954,7 +967,7 @@ subtest 'sixteen' => sub {
 	my $arguments = "source => 'plain', as_of => '" . NOON . "'";
 	is($node->safe_psql('postgres', "SELECT * FROM top_failing_endpoints($arguments)"), 'e|1|16|6.3|0', 'endpoints');
 	is($node->safe_psql('postgres', "SELECT * FROM top_failing_tenants($arguments)"), 't|1|16|6.3|0', 'tenants');
-	is($node->safe_psql('postgres', "SELECT * FROM delivery_stats($arguments)"), '16|15|1|0|0|93.8|93.8',
+	is($node->safe_psql('postgres', "SELECT * FROM delivery_stats($arguments)"), '16|15|1|0|0|93.8|93.8|93.8',
 		'delivery_stats');
 
 	# First attempts: 14 of 16 are 87.5 %. Attempts of those delivered: 14 and 3, 17 / 15 = 1.1333.
@@ -966,7 +979,7 @@ subtest 'sixteen' => sub {
 	);
 	is(
 		$node->safe_psql('postgres', "SELECT * FROM operator_insights_trends(24, 24, $arguments)"),
-		'2026-01-14 12:00:00+00|2026-01-15 12:00:00+00|16|15|1|0|93.8|6.3',
+		'2026-01-14 12:00:00+00|2026-01-15 12:00:00+00|16|15|1|0|93.8|6.3|93.8|93.8',
 		'trends'
 	);
 };

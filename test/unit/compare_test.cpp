@@ -120,8 +120,8 @@ std::vector<Listed> list(const std::string &flat, std::uint64_t min_total, std::
   std::vector<Listed> all;
   for (const EndpointComparison &comparison : compare_endpoints(flat, min_total, poll, memory)) {
     EXPECT_STREQ(comparison.rate.figure, "failure_rate");
-    all.push_back({value_of(comparison.endpoint), comparison.rate.current, comparison.rate.previous,
-                   comparison.rate.change, comparison.impact, comparison.worse});
+    all.push_back({value_of(comparison.endpoint), *comparison.rate.current, *comparison.rate.previous,
+                   *comparison.rate.change, comparison.impact, comparison.worse});
   }
   return all;
 }
@@ -249,7 +249,8 @@ Totals totals_of(const std::string &flat, std::pmr::memory_resource *memory = he
   return totals;
 }
 
-void expect_total(const Totals &totals, const char *figure, double current, double previous, double change) {
+void expect_total(const Totals &totals, const char *figure, std::optional<double> current,
+                  std::optional<double> previous, std::optional<double> change) {
   SCOPED_TRACE(figure);
   ASSERT_EQ(totals.count(figure), 1U);
   EXPECT_EQ(totals.at(figure).current, current);
@@ -266,13 +267,16 @@ TEST(CompareTotals, EveryFigureInItsOrder) {
   std::vector<std::string> figures;
   for (const Comparison &comparison : compare_totals(shape(), poll, heap())) {
     figures.push_back(comparison.figure);
-    EXPECT_EQ(comparison.current, 0);
-    EXPECT_EQ(comparison.previous, 0);
-    EXPECT_EQ(comparison.change, 0);
+    const bool of_settled = figures.back() == "success_rate" || figures.back() == "settled_success_rate";
+    const std::optional<double> nothing = of_settled ? std::nullopt : std::optional<double>(0);
+    EXPECT_EQ(comparison.current, nothing) << comparison.figure;
+    EXPECT_EQ(comparison.previous, nothing) << comparison.figure;
+    EXPECT_EQ(comparison.change, nothing) << comparison.figure;
   }
-  EXPECT_EQ(figures, (std::vector<std::string>{"total", "delivered", "failed", "dead_letter", "pending", "success_rate",
-                                               "settled_success_rate", "failure_rate", "retried", "retry_success_rate",
-                                               "first_attempt_success_rate", "mean_attempts"}));
+  EXPECT_EQ(figures,
+            (std::vector<std::string>{"total", "delivered", "failed", "dead_letter", "pending", "success_rate",
+                                      "settled_success_rate", "failure_rate", "retried", "retry_success_rate",
+                                      "first_attempt_success_rate", "mean_attempts", "reference_success_rate"}));
 }
 
 TEST(CompareTotals, FromRows) {
@@ -301,7 +305,7 @@ TEST(CompareTotals, FromRows) {
   expect_total(totals, "failed", 0, 1, -1);
   expect_total(totals, "dead_letter", 1, 0, 1);
   expect_total(totals, "pending", 2, 0, 2);
-  expect_total(totals, "success_rate", 42.9, 66.7, -23.8);
+  expect_total(totals, "success_rate", 75, 66.7, 8.3);
   expect_total(totals, "settled_success_rate", 75, 66.7, 8.3);
   expect_total(totals, "failure_rate", 14.3, 33.3, -19);
   expect_total(totals, "retried", 4, 1, 3);
@@ -309,6 +313,14 @@ TEST(CompareTotals, FromRows) {
   // Now: one of the three delivered, the dead letter and the one that was attempted again.
   expect_total(totals, "first_attempt_success_rate", 20, 33.3, -13.3);
   expect_total(totals, "mean_attempts", 2.33, 1.5, 0.83);
+  expect_total(totals, "reference_success_rate", 42.9, 66.7, -23.8);
+}
+
+TEST(CompareTotals, APeriodInWhichNothingSettled) {
+  const Totals totals = totals_of(roll_up(shape(), {{5, "t", "a", "ok", {}, 1}, {15, "t", "a", "pending", {}, 1}}));
+  expect_total(totals, "success_rate", std::nullopt, 100, std::nullopt);
+  expect_total(totals, "settled_success_rate", std::nullopt, 100, std::nullopt);
+  expect_total(totals, "reference_success_rate", 0, 100, -100);
 }
 
 // The change is that of what is shown, so that it adds up: 0.05 and 0.15 are 0.1 and 0.2.
@@ -352,9 +364,11 @@ TEST(CompareTotals, AsTheOtherReportsSay) {
     const auto slots = read_slots(flat, poll, heap());
     const Totals totals = totals_of(flat);
     const auto expect_figure = [&](const char *figure, auto of) {
-      const double current = of(slots[kNow]);
-      const double previous = of(slots[kBefore]);
-      expect_total(totals, figure, current, previous, difference(current, previous));
+      const std::optional<double> current = of(slots[kNow]);
+      const std::optional<double> previous = of(slots[kBefore]);
+      const bool both = current && previous;
+      expect_total(totals, figure, current, previous,
+                   both ? std::optional<double>(difference(*current, *previous)) : std::nullopt);
     };
     const auto expect_count = [&](const char *figure, Counter counter) {
       expect_figure(figure, [counter](const Tally &tally) { return static_cast<double>(tally[counter]); });
@@ -366,11 +380,12 @@ TEST(CompareTotals, AsTheOtherReportsSay) {
     expect_count("pending", Counter::kPending);
     expect_count("retried", Counter::kRetried);
     expect_figure("success_rate", success_rate);
-    expect_figure("settled_success_rate", settled_success_rate);
+    expect_figure("settled_success_rate", success_rate);
     expect_figure("failure_rate", failure_rate);
     expect_figure("retry_success_rate", retry_success_rate);
     expect_figure("first_attempt_success_rate", first_attempt_success_rate);
     expect_figure("mean_attempts", mean_attempts);
+    expect_figure("reference_success_rate", reference_success_rate);
   }
 }
 
@@ -493,12 +508,12 @@ TEST(Compare, InMemoryThatIsAlignedAsPostgresqls) {
   EightByteMemory memory;
   const std::string flat = write_sums(endpoints({{"a", {{10, 0}, {10, 9}}}, {"b", {{10, 9}, {10, 1}}}}));
   EXPECT_EQ(names_of(list(flat, 1, &memory)), (Names{"a", "b"}));
-  EXPECT_EQ(totals_of(flat, &memory).size(), 12U);
+  EXPECT_EQ(totals_of(flat, &memory).size(), 13U);
 }
 
 TEST(Compare, InItsOwnMemoryOnly) {
   const std::string flat = write_sums(endpoints({{"a", {{10, 0}, {10, 9}}}, {"b", {{10, 9}, {10, 1}}}}));
   const NoDefaultMemory none;
   EXPECT_EQ(names_of(list(flat, 1)), (Names{"a", "b"}));
-  EXPECT_EQ(totals_of(flat).size(), 12U);
+  EXPECT_EQ(totals_of(flat).size(), 13U);
 }

@@ -144,15 +144,16 @@ double share(const std::vector<Row> &rows, Part part, Whole whole) {
 bool any(const Facts &) { return true; }
 bool is_delivered(const Facts &row) { return row.delivered; }
 bool has_failed(const Facts &row) { return row.failed; }
-bool has_ended(const Facts &row) { return row.ended(); }
+bool has_settled(const Facts &row) { return row.ended(); }
 bool is_retried(const Facts &row) { return row.retried; }
 
 void expect_figures(const Tally &tally, const std::vector<Row> &rows) {
   EXPECT_EQ(tally[Counter::kTotal], rows.size());
   EXPECT_EQ(failures_of(tally), count_rows(rows, has_failed));
-  EXPECT_EQ(ended_of(tally), count_rows(rows, has_ended));
-  EXPECT_EQ(success_rate(tally), share(rows, is_delivered, any));
-  EXPECT_EQ(settled_success_rate(tally), share(rows, is_delivered, has_ended));
+  EXPECT_EQ(settled_of(tally), count_rows(rows, has_settled));
+  EXPECT_EQ(success_rate(tally).has_value(), count_rows(rows, has_settled) > 0);
+  EXPECT_EQ(success_rate(tally).value_or(0), share(rows, is_delivered, has_settled));
+  EXPECT_EQ(reference_success_rate(tally), share(rows, is_delivered, any));
   EXPECT_EQ(failure_rate(tally), share(rows, has_failed, any));
   EXPECT_EQ(retry_success_rate(tally), share(rows, is_delivered, is_retried));
   EXPECT_EQ(transient_retry_success_rate(tally),
@@ -290,12 +291,13 @@ TEST(RoundedRatio, ProductsOfLargeCounts) {
 
 TEST(Figures, OfNothing) {
   const Tally none;
-  for (const auto figure : {success_rate, settled_success_rate, failure_rate, retry_success_rate,
-                            transient_retry_success_rate, first_attempt_success_rate, mean_attempts}) {
+  for (const auto figure : {reference_success_rate, failure_rate, retry_success_rate, transient_retry_success_rate,
+                            first_attempt_success_rate, mean_attempts}) {
     EXPECT_EQ(figure(none), 0);
   }
+  EXPECT_EQ(success_rate(none), std::nullopt);
   EXPECT_EQ(failures_of(none), 0U);
-  EXPECT_EQ(ended_of(none), 0U);
+  EXPECT_EQ(settled_of(none), 0U);
 }
 
 TEST(Figures, ByTheirDefinitions) {
@@ -311,14 +313,23 @@ TEST(Figures, ByTheirDefinitions) {
                                 {Counter::kTransientRetriedDelivered, 40},
                                 {Counter::kDeliveredAttempts, 533}});
   EXPECT_EQ(failures_of(tally), 200U);
-  EXPECT_EQ(ended_of(tally), 600U);
-  EXPECT_EQ(success_rate(tally), 40.0);
-  EXPECT_EQ(settled_success_rate(tally), 66.7);          // 400 / 600
+  EXPECT_EQ(settled_of(tally), 600U);
+  EXPECT_EQ(success_rate(tally), 66.7);                  // 400 / 600
+  EXPECT_EQ(reference_success_rate(tally), 40.0);        // 400 / 1000
   EXPECT_EQ(failure_rate(tally), 20.0);                  // 200 / 1000
   EXPECT_EQ(retry_success_rate(tally), 53.8);            // 70 / 130
   EXPECT_EQ(transient_retry_success_rate(tally), 44.4);  // 40 / 90
   EXPECT_EQ(first_attempt_success_rate(tally), 53.2);    // (400 - 70) / (600 + 130 - 110)
   EXPECT_EQ(mean_attempts(tally), 1.33);                 // 533 / 400 = 1.3325
+}
+
+// Where nothing has settled there is no rate, neither 0 nor 100.
+TEST(Figures, OfNothingSettled) {
+  const Tally waiting = tally_of({{Counter::kTotal, 7}, {Counter::kPending, 5}});
+  EXPECT_EQ(success_rate(waiting), std::nullopt);
+  EXPECT_EQ(reference_success_rate(waiting), 0);
+  EXPECT_EQ(success_rate(tally_of({{Counter::kTotal, 7}, {Counter::kPending, 5}, {Counter::kFailed, 1}})), 0.0);
+  EXPECT_EQ(success_rate(tally_of({{Counter::kTotal, 7}, {Counter::kPending, 5}, {Counter::kDelivered, 1}})), 100.0);
 }
 
 TEST(Figures, ARetryThatIsUnderWayHasAFirstAttempt) {
@@ -354,9 +365,9 @@ TEST(Figures, OfLargeCounts) {
                                 {Counter::kTransientRetriedDelivered, kMaxCount / 32},
                                 {Counter::kDeliveredAttempts, kMaxCount}});
   EXPECT_EQ(failures_of(tally), kMaxCount / 2);
-  EXPECT_EQ(ended_of(tally), kMaxCount);
+  EXPECT_EQ(settled_of(tally), kMaxCount);
   EXPECT_EQ(success_rate(tally), 50.0);
-  EXPECT_EQ(settled_success_rate(tally), 50.0);
+  EXPECT_EQ(reference_success_rate(tally), 50.0);
   EXPECT_EQ(failure_rate(tally), 50.0);
   EXPECT_EQ(retry_success_rate(tally), 6.3);
   EXPECT_EQ(transient_retry_success_rate(tally), 6.3);

@@ -34,6 +34,7 @@ bool contains(const std::string &text, const std::string &part) { return text.fi
 // The types of the contract: a count is an integer, a rate a number with a point, a time a text.
 void expect_count(const json &value) { EXPECT_TRUE(value.is_number_unsigned()) << value; }
 void expect_rate(const json &value) { EXPECT_TRUE(value.is_number_float()) << value; }
+void expect_rate_or_null(const json &value) { EXPECT_TRUE(value.is_number_float() || value.is_null()) << value; }
 void expect_time(const json &value) {
   ASSERT_TRUE(value.is_string()) << value;
   std::string pattern = value;
@@ -206,7 +207,7 @@ TEST(SummaryJson, Types) {
     expect_time(report["time_range"]["start"]);
     expect_time(report["time_range"]["end"]);
     expect_time(report["generated_at"]);
-    expect_rate(report["settled_success_rate"]);
+    expect_rate_or_null(report["settled_success_rate"]);
     expect_rate(report["retry_stats"]["first_attempt_success_rate"]);
     expect_rate(report["retry_stats"]["mean_attempts"]);
     expect_count(report["backlog"]["pending"]);
@@ -249,7 +250,7 @@ TEST(SummaryJson, OfNothing) {
     "triage_accuracy": {
       "transient_retry_success_rate": 0.0, "note": "Measures how often 'transient' failures succeed on retry"
     },
-    "settled_success_rate": 0.0,
+    "settled_success_rate": null,
     "retry_stats": {"first_attempt_success_rate": 0.0, "mean_attempts": 0.0},
     "backlog": {"pending": 0, "near_failure": 0, "oldest_pending_seconds": null},
     "time_range": {"hours": 1, "start": "2025-11-05T13:30:00Z", "end": "2025-11-05T14:30:00Z"},
@@ -269,12 +270,13 @@ TEST(SummaryJson, TheEdgesOfTheWindow) {
 }
 
 TEST(SummaryJson, NoNumberIsMissing) {
-  expect_no_null(summary({}), {"oldest_pending_seconds"});
+  expect_no_null(summary({}), {"oldest_pending_seconds", "settled_success_rate"});
   expect_no_null(summary(every_kind()));
   // One delivery of each kind alone, so that every rate has its empty denominator.
   for (const char *status : {"ok", "failed", "dead_letter", "pending", "nope"}) {
     for (const std::int64_t attempts : {Delivery::kNoNumber, std::int64_t{1}, std::int64_t{2}}) {
-      expect_no_null(summary({row("t", "a", status, "transient_endpoint_down", attempts)}), {"oldest_pending_seconds"});
+      expect_no_null(summary({row("t", "a", status, "transient_endpoint_down", attempts)}),
+                     {"oldest_pending_seconds", "settled_success_rate"});
     }
   }
 }
@@ -343,13 +345,15 @@ TEST(TrendsJson, ExactKeysAndTypes) {
     expect_time(report["generated_at"]);
     ASSERT_EQ(report["intervals"].size(), 24U);
     for (const json &interval : report["intervals"]) {
-      EXPECT_EQ(keys_of(interval), (Keys{"timestamp", "total_deliveries", "failures", "success_rate"}));
+      EXPECT_EQ(keys_of(interval),
+                (Keys{"timestamp", "total_deliveries", "failures", "success_rate", "settled_success_rate"}));
       expect_time(interval["timestamp"]);
       expect_count(interval["total_deliveries"]);
       expect_count(interval["failures"]);
       expect_rate(interval["success_rate"]);
+      expect_rate_or_null(interval["settled_success_rate"]);
     }
-    expect_no_null(report);
+    expect_no_null(report, {"settled_success_rate"});
   }
 }
 
@@ -365,9 +369,12 @@ TEST(TrendsJson, OldestFirstWithAShorterRest) {
   };
   const json expected = json::parse(R"({
     "intervals": [
-      {"timestamp": "2025-11-05T09:30:00Z", "total_deliveries": 1, "failures": 0, "success_rate": 100.0},
-      {"timestamp": "2025-11-05T10:30:00Z", "total_deliveries": 3, "failures": 1, "success_rate": 66.7},
-      {"timestamp": "2025-11-05T12:30:00Z", "total_deliveries": 2, "failures": 1, "success_rate": 50.0}
+      {"timestamp": "2025-11-05T09:30:00Z", "total_deliveries": 1, "failures": 0, "success_rate": 100.0,
+       "settled_success_rate": 100.0},
+      {"timestamp": "2025-11-05T10:30:00Z", "total_deliveries": 3, "failures": 1, "success_rate": 66.7,
+       "settled_success_rate": 0.0},
+      {"timestamp": "2025-11-05T12:30:00Z", "total_deliveries": 2, "failures": 1, "success_rate": 50.0,
+       "settled_success_rate": 50.0}
     ],
     "interval_hours": 2, "total_hours": 5, "generated_at": "2025-11-05T14:31:30Z"
   })");
@@ -376,10 +383,18 @@ TEST(TrendsJson, OldestFirstWithAShorterRest) {
 
 TEST(TrendsJson, AnEmptyIntervalHasNoSuccess) {
   const json report = trends({}, 24);
+  EXPECT_TRUE(report["intervals"][0]["settled_success_rate"].is_null());
   ASSERT_EQ(report["intervals"].size(), 1U);
   EXPECT_EQ(report["intervals"][0]["success_rate"], 0.0);
   EXPECT_EQ(report["intervals"][0]["total_deliveries"], 0);
   EXPECT_EQ(report["intervals"][0]["timestamp"], "2025-11-04T14:30:00Z");
+}
+
+// The original takes what waits for a success; settled_success_rate does not know yet.
+TEST(TrendsJson, WhatWaitsHasNotSettled) {
+  const json interval = trends({at(kSceneTime, "t", "a", "pending")}, 24)["intervals"][0];
+  EXPECT_EQ(interval["success_rate"], 100.0);
+  EXPECT_TRUE(interval["settled_success_rate"].is_null());
 }
 
 TEST(TrendsJson, AddsUpToTheSummary) {

@@ -11,7 +11,7 @@ test('the figures are those of the database', async ({ openAs, database }) => {
   const { delivery_stats: stats, replay_stats: replays, triage_distribution: triage } = summary;
 
   await expect(page.getByTestId('total')).toHaveText(count.format(stats.total));
-  await expect(page.getByTestId('success-rate')).toHaveText(rate(stats.success_rate));
+  await expect(page.getByTestId('success-rate')).toHaveText(rate(summary.settled_success_rate ?? NaN));
   await expect(page.getByTestId('failed')).toHaveText(count.format(stats.failed));
   await expect(page.getByTestId('dead-letter')).toHaveText(count.format(stats.dead_letter));
   await expect(page.getByTestId('pending')).toHaveText(count.format(summary.backlog.pending));

@@ -83,7 +83,7 @@ class DeliveryStats(BaseModel):
     failed: int
     pending: int
     dead_letter: int
-    success_rate: float
+    success_rate: float = Field(..., description="delivered of all, as the original has it")
 
 
 class ReplayStats(BaseModel):
@@ -120,7 +120,9 @@ class Summary(BaseModel):
     triage_accuracy: TriageAccuracy
     retry_stats: RetryStats
     backlog: Backlog
-    settled_success_rate: float
+    settled_success_rate: Optional[float] = Field(
+        None, description="delivered of those that settled, which is success_rate in SQL; null: none has settled"
+    )
     time_range: TimeRange
     generated_at: datetime
 
@@ -129,7 +131,8 @@ class Interval(BaseModel):
     timestamp: datetime = Field(..., description="where it begins")
     total_deliveries: int
     failures: int
-    success_rate: float
+    success_rate: float = Field(..., description="all that did not fail, pending ones too, as the original has it")
+    settled_success_rate: Optional[float] = Field(None, description="as in the summary")
 
 
 class Trends(BaseModel):

@@ -233,8 +233,9 @@ export interface Summary {
     failed: number;
     pending: number;
     dead_letter: number;
-    success_rate: number;
   };
+  /** Of those that settled; null: none has. */
+  settled_success_rate: number | null;
   top_failing_endpoints: FailingEndpoint[];
   top_failing_tenants: FailingTenant[];
   triage_distribution: Record<TriageLabel, number>;
@@ -254,7 +255,7 @@ export interface Interval {
   timestamp: string;
   total_deliveries: number;
   failures: number;
-  success_rate: number;
+  settled_success_rate: number | null;
 }
 
 export interface Trends {

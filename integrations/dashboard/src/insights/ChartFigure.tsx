@@ -25,10 +25,10 @@ export function ChartFigure({ trends }: { trends: Trends }) {
 function summaryOf(intervals: readonly Interval[]): string {
   const total = intervals.reduce((sum, each) => sum + each.total_deliveries, 0);
   const failures = intervals.reduce((sum, each) => sum + each.failures, 0);
-  const rates = intervals.filter((each) => each.total_deliveries > 0).map((each) => each.success_rate);
-  if (rates.length === 0) return 'Chart of the trends: no deliveries';
-  return (
-    `Chart of the trends: ${formatNoun(total, 'delivery', 'deliveries')}, ${formatCount(failures)} of them failed; ` +
-    `success rate between ${formatRate(Math.min(...rates))} and ${formatRate(Math.max(...rates))}`
-  );
+  const rates = intervals.map((each) => each.settled_success_rate).filter((rate) => rate !== null);
+  if (total === 0) return 'Chart of the trends: no deliveries';
+  const counts = `${formatNoun(total, 'delivery', 'deliveries')}, ${formatCount(failures)} of them failed`;
+  if (rates.length === 0) return `Chart of the trends: ${counts}; none has settled`;
+  const span = `${formatRate(Math.min(...rates))} and ${formatRate(Math.max(...rates))}`;
+  return `Chart of the trends: ${counts}; success rate between ${span}`;
 }

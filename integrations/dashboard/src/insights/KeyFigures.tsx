@@ -23,7 +23,7 @@ export function KeyFigures({ summary, comparison }: Props) {
       <Figure
         label="Success rate"
         testId="success-rate"
-        value={formatRate(stats.success_rate)}
+        value={formatRate(summary.settled_success_rate)}
         note={<Change figure={was('success_rate')} format={formatRate} good="up" />}
       />
       <Figure

@@ -30,7 +30,7 @@ export function TrendsChart({ trends }: { trends: Trends }) {
         <span className={styles.when}>{shown && formatDayHour(Date.parse(shown.timestamp))}</span>
         <Key color="total" label="Deliveries" value={formatCount(shown?.total_deliveries)} />
         <Key color="failures" label="Failures" value={formatCount(shown?.failures)} />
-        <Key color="rate" label="Success rate" value={shown?.total_deliveries ? formatRate(shown.success_rate) : '–'} />
+        <Key color="rate" label="Success rate" value={formatRate(shown?.settled_success_rate)} />
       </figcaption>
       <Plot options={options.deliveries} data={data.deliveries} />
       <Plot options={options.rate} data={data.rate} />
@@ -44,7 +44,7 @@ const SECONDS_OF_AN_HOUR = 3_600;
 /** Intervals are drawn from where they begin, so that one more point says where the last one ends. */
 function chartData({ intervals, interval_hours }: Trends): { deliveries: AlignedData; rate: AlignedData } {
   const begins = intervals.map((each) => Date.parse(each.timestamp) / 1000);
-  const rates = intervals.map((each) => (each.total_deliveries > 0 ? each.success_rate : null));
+  const rates = intervals.map((each) => each.settled_success_rate);
   const times = [...begins, (begins.at(-1) ?? 0) + interval_hours * SECONDS_OF_AN_HOUR];
   return {
     deliveries: [

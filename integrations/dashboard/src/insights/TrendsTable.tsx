@@ -28,7 +28,7 @@ export function TrendsTable({ intervals }: { intervals: readonly Interval[] }) {
           </th>
           <td data-align="right">{formatCount(each.total_deliveries)}</td>
           <td data-align="right">{formatCount(each.failures)}</td>
-          <td data-align="right">{each.total_deliveries === 0 ? '–' : formatRate(each.success_rate)}</td>
+          <td data-align="right">{formatRate(each.settled_success_rate)}</td>
         </tr>
       ))}
     </DataTable>
