@@ -170,10 +170,11 @@ RETURNS TABLE (
   retried bigint, retried_ended bigint, retried_delivered bigint, transient_retried_delivered bigint,
   transient_retried_ended bigint, rate_limited_retried_ended bigint, rate_limited_retried_delivered bigint,
   transient_failed bigint, rate_limited_failed bigint,
-  near_failure bigint, delivered_attempts bigint, oldest_pending_seconds bigint)
+  near_failure bigint, delivered_attempts bigint, oldest_pending_seconds bigint,
+  detector_settled bigint, detector_failures bigint)
 AS 'MODULE_PATHNAME', 'ai_rollup_cells' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000;
 COMMENT ON FUNCTION @extschema@.rollup_cells(@extschema@.delivery_rollup) IS
-  'a rollup as rows, one for each tenant, endpoint and slot in which there are deliveries';
+  'a rollup as rows, one for each tenant, endpoint and slot in which there are deliveries; failures are failed and dead_letter, settled those and delivered, as in the reports; detector_failures and detector_settled also hold what is not delivered and has the label of a failure';
 
 -- Triage -------------------------------------------------------------------------------------------------------------
 

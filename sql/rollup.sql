@@ -36,7 +36,7 @@ CREATE TABLE truth AS
 SELECT tenant_id, endpoint, date_trunc('hour', created_at, 'UTC') AS slot_start, date_trunc('hour', created_at, 'UTC') + interval '1 hour' AS slot_end, count(*) AS total,
        count(*) FILTER (WHERE status = 'delivered') AS delivered, count(*) FILTER (WHERE status = 'failed') AS failed,
        count(*) FILTER (WHERE status = 'dead_letter') AS dead_letter, count(*) FILTER (WHERE status = 'pending') AS pending,
-       count(*) FILTER (WHERE arrived OR failure) AS settled, count(*) FILTER (WHERE failure AND NOT arrived) AS failures,
+       count(*) FILTER (WHERE ended) AS settled, count(*) FILTER (WHERE ended AND NOT arrived) AS failures,
        count(*) FILTER (WHERE failure) AS reference_failures,
        count(*) FILTER (WHERE transient) AS transient_endpoint_down, count(*) FILTER (WHERE triage_label = 'permanent_4xx') AS permanent_4xx,
        count(*) FILTER (WHERE triage_label = 'rate_limited') AS rate_limited, count(*) FILTER (WHERE triage_label = 'unknown') AS "unknown",
@@ -47,7 +47,8 @@ SELECT tenant_id, endpoint, date_trunc('hour', created_at, 'UTC') AS slot_start,
        count(*) FILTER (WHERE ended AND NOT arrived AND transient) AS transient_failed, count(*) FILTER (WHERE ended AND NOT arrived AND limited) AS rate_limited_failed,
        count(*) FILTER (WHERE status = 'pending' AND attempts >= max_attempts - 1) AS near_failure,
        coalesce(sum(greatest(attempts, 1)) FILTER (WHERE arrived), 0) AS delivered_attempts,
-       coalesce(ceil(extract(epoch FROM date_trunc('hour', created_at, 'UTC') + interval '1 hour' - min(created_at) FILTER (WHERE status = 'pending'))) - 1, 0)::bigint AS oldest_pending_seconds
+       coalesce(ceil(extract(epoch FROM date_trunc('hour', created_at, 'UTC') + interval '1 hour' - min(created_at) FILTER (WHERE status = 'pending'))) - 1, 0)::bigint AS oldest_pending_seconds,
+       count(*) FILTER (WHERE arrived OR failure) AS detector_settled, count(*) FILTER (WHERE failure AND NOT arrived) AS detector_failures
 FROM d, LATERAL (SELECT coalesce(status = 'delivered', false) AS arrived,
   coalesce(status IN ('failed', 'dead_letter'), false) OR coalesce(triage_label IN ('permanent_4xx', 'transient_endpoint_down'), false) AS failure,
   coalesce(status IN ('delivered', 'failed', 'dead_letter'), false) AS ended, coalesce(triage_label = 'rate_limited', false) AS limited,
@@ -55,7 +56,8 @@ FROM d, LATERAL (SELECT coalesce(status = 'delivered', false) AS arrived,
 GROUP BY tenant_id, endpoint, date_trunc('hour', created_at, 'UTC');
 SELECT count(*) AS cells, sum(total) AS total, count(*) FILTER (WHERE tenant_id IS NULL) AS no_tenant, count(*) FILTER (WHERE endpoint IS NULL) AS no_endpoint,
        sum(delivered) AS delivered, sum(failed) AS failed, sum(dead_letter) AS dead_letter, sum(pending) AS pending, sum(settled) AS settled,
-       sum(failures) AS failures, sum(reference_failures) AS reference_failures, sum(retried) AS retried, sum(near_failure) AS near_failure, sum(delivered_attempts) AS delivered_attempts
+       sum(failures) AS failures, sum(reference_failures) AS reference_failures, sum(retried) AS retried, sum(near_failure) AS near_failure, sum(delivered_attempts) AS delivered_attempts,
+       sum(detector_settled) AS detector_settled, sum(detector_failures) AS detector_failures
 FROM rollup_cells((SELECT delivery_rollup_agg(shape(), created_at, tenant_id, endpoint, status, triage_label, attempts, max_attempts) FROM d));
 CREATE VIEW cells AS SELECT * FROM rollup_cells((SELECT delivery_rollup_agg(shape(), created_at, tenant_id, endpoint, status, triage_label, attempts, max_attempts) FROM d));
 (TABLE cells EXCEPT ALL TABLE truth) UNION ALL (TABLE truth EXCEPT ALL TABLE cells);

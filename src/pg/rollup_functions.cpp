@@ -1,4 +1,5 @@
 // The functions with which users build rollups of their own and look into them.
+#include "../core/figures.hpp"
 #include "../core/rollup_reader.hpp"
 #include "arguments.hpp"
 #include "guard.hpp"
@@ -25,7 +26,7 @@ namespace {
 // One cell as a row. The caller reads, this raises; so it gets plain values.
 void put_cell(ReturnSetInfo *result, const RollupReader::Group &group, Timestamp start, Timestamp end,
               const Tally &tally) {
-  constexpr int kColumns = 4 + kCounters;
+  constexpr int kColumns = 4 + kCounters + 2;
   Datum values[kColumns];
   bool nulls[kColumns] = {};
   const auto put_text = [&](int column, Text text) {
@@ -37,9 +38,15 @@ void put_cell(ReturnSetInfo *result, const RollupReader::Group &group, Timestamp
   put_text(1, group.endpoint);
   values[2] = TimestampTzGetDatum(start);
   values[3] = TimestampTzGetDatum(end);
-  for (int i = 0; i < kCounters; ++i) {
-    values[4 + i] = Int64GetDatum(static_cast<int64>(tally.counts[static_cast<std::size_t>(i)]));
-  }
+  const auto put_count = [&](int column, std::uint64_t count) {
+    values[column] = Int64GetDatum(static_cast<int64>(count));
+  };
+  for (int i = 0; i < kCounters; ++i) put_count(4 + i, tally.counts[static_cast<std::size_t>(i)]);
+  // By these names the reports go by the status alone; what the detector counts stands at the end.
+  put_count(4 + static_cast<int>(Counter::kSettled), settled_of(tally));
+  put_count(4 + static_cast<int>(Counter::kFailures), failures_of(tally));
+  put_count(4 + kCounters, tally[Counter::kSettled]);
+  put_count(4 + kCounters + 1, tally[Counter::kFailures]);
   tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
