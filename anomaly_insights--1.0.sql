@@ -764,7 +764,7 @@ RETURNS @extschema@.anomalies
 AS 'MODULE_PATHNAME', 'ai_anomaly_acknowledge' LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.anomaly_acknowledge(bigint, text, timestamptz, timestamptz) IS
-  'somebody looks after the incident, until a time or its end; returns it';
+  'somebody looks after the incident, until a time or its end; returns it. Needs READ COMMITTED';
 REVOKE ALL ON FUNCTION @extschema@.anomaly_acknowledge(bigint, text, timestamptz, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.anomaly_resolve(
@@ -773,7 +773,7 @@ RETURNS @extschema@.anomalies
 AS 'MODULE_PATHNAME', 'ai_anomaly_resolve' LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.anomaly_resolve(bigint, text, boolean, timestamptz) IS
-  'ends the incident by hand; while it still breaches it stays so until it has been calm once; returns it';
+  'ends the incident by hand; while it still breaches it stays so until it has been calm once; returns it. Needs READ COMMITTED';
 REVOKE ALL ON FUNCTION @extschema@.anomaly_resolve(bigint, text, boolean, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.anomalies_prune(max_rows int DEFAULT 1000, as_of timestamptz DEFAULT pg_catalog.now())
@@ -866,7 +866,7 @@ RETURNS bigint
 AS 'MODULE_PATHNAME', 'ai_audit_record' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.audit_record(text, text, jsonb, inet) IS
-  'adds to the audit what the current actor does, in the caller''s transaction; returns the row''s id';
+  'adds to the audit what the current actor does, in the caller''s transaction; returns the row''s id. Needs READ COMMITTED';
 REVOKE ALL ON FUNCTION @extschema@.audit_record(text, text, jsonb, inet) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.audit_head() RETURNS TABLE (id bigint, hash bytea)
