@@ -223,6 +223,28 @@ def test_every_parameter_is_described(document):
                 assert "maximum" in schema, (route, parameter["name"])
 
 
+def test_no_route_takes_a_parameter_that_it_does_not_know(server, document):
+    """What another route calls so is refused as well, and what this one documents is not."""
+    takes = {
+        where: [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"]
+        for where, operation in operations(document).items()
+    }
+    names = {name for known in takes.values() for name in known} | {"tenant_id", "Hours", "_"}
+    assert len(names) > 20
+    for (method, route), known in takes.items():
+        path = route.replace("{id}", "1")
+        for name in names - set(known):
+            problem = is_problem(server.request(method, f"{path}?{name}=1", "admin", json=None), 422)
+            assert name in problem["detail"]
+            assert problem["errors"] == [{"where": f"query.{name}", "message": "no such parameter"}]
+            assert all(each in problem["hint"] for each in known)
+        for name in known if route != "/events/stream" else []:
+            assert "There is no parameter" not in server.request(method, f"{path}?{name}=1", "admin").text
+    problem = is_problem(server.get("/incidents?tenant_id=acme&limit=1&scope=fleet"), 422)
+    assert problem["detail"] == "There is no parameter tenant_id, scope."
+    is_problem(server.get("/incidents?tenant_id=acme", role=None), 401)
+
+
 def check(document, schema, value, where):
     """The value is as the schema says, which must know every member."""
     schema = resolve(document, schema)

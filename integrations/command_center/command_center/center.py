@@ -10,6 +10,7 @@ from .auth import Principal
 from .body import BodyLimit
 from .database import Database
 from .hub import Hub
+from .parameters import only_known
 from .problems import COMMON, SCHEMA, install_handlers
 from .routes import anomalies, audit, deliveries, events, incidents, insights, me, mutes, operations, replays
 from .session import STATE
@@ -73,8 +74,9 @@ class CommandCenter:
         app.state.hub = self.hub
         app.add_middleware(BodyLimit)
         install_handlers(app)
+        dependencies = [Depends(_remember(self.authenticate)), Depends(only_known)]
         for area in _AREAS:
-            app.include_router(area.router, dependencies=[Depends(_remember(self.authenticate))], responses=COMMON)
+            app.include_router(area.router, dependencies=dependencies, responses=COMMON)
         return app
 
 
