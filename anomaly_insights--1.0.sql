@@ -675,15 +675,16 @@ CREATE FUNCTION @extschema@.anomaly_mute(
   tenant text DEFAULT NULL, endpoint text DEFAULT NULL,
   starts_at timestamptz DEFAULT pg_catalog.now(), ends_at timestamptz DEFAULT NULL,
   reason text DEFAULT NULL, severity_cap text DEFAULT NULL, source text DEFAULT NULL,
-  days int[] DEFAULT NULL, from_time time DEFAULT NULL, to_time time DEFAULT NULL, time_zone text DEFAULT NULL)
+  days int[] DEFAULT NULL, from_time time DEFAULT NULL, to_time time DEFAULT NULL, time_zone text DEFAULT NULL,
+  everything boolean DEFAULT false)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'ai_anomaly_mute' LANGUAGE C VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION @extschema@.anomaly_mute(
-  text, text, timestamptz, timestamptz, text, text, text, int[], time, time, text) IS
-  'mutes incidents, NULL for any: once from starts_at to ends_at, or weekly on days (1 is Monday) between two times of a zone; returns the mute''s id';
+  text, text, timestamptz, timestamptz, text, text, text, int[], time, time, text, boolean) IS
+  'mutes incidents, NULL for any: once from starts_at to ends_at, or weekly on days (1 is Monday) between two times of a zone; without tenant, endpoint and source it needs everything => true; returns the mute''s id';
 REVOKE ALL ON FUNCTION @extschema@.anomaly_mute(
-  text, text, timestamptz, timestamptz, text, text, text, int[], time, time, text) FROM PUBLIC;
+  text, text, timestamptz, timestamptz, text, text, text, int[], time, time, text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.anomaly_unmute(id bigint, at timestamptz DEFAULT pg_catalog.now()) RETURNS void
 AS 'MODULE_PATHNAME', 'ai_anomaly_unmute' LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -230,7 +230,7 @@ SELECT outcome(format('SELECT anomaly_acknowledge(%s)', id)), outcome(format('SE
 FROM unnest(ARRAY[:globex, :nobody, :fleet]) AS id;
 SELECT (anomaly_acknowledge(:acme, 'mine')).status;
 SELECT (anomaly_resolve(:acme, 'mine')).status;
-SELECT outcome('SELECT anomaly_mute()');
+SELECT outcome('SELECT anomaly_mute(everything => true)');
 SELECT outcome($$SELECT anomaly_mute(endpoint => 'a')$$);
 SELECT outcome($$SELECT anomaly_mute('globex')$$);
 SELECT outcome($$SELECT anomaly_mute('')$$);
@@ -239,9 +239,9 @@ SELECT outcome(format('SELECT anomaly_unmute(%s)', id)) FROM unnest(ARRAY[:globe
 SET ROLE regress_ai_both;
 SELECT (anomaly_acknowledge(:globex)).status;
 SELECT anomaly_mute('globex') > 0;
-SELECT outcome($$SELECT anomaly_mute()$$);
+SELECT outcome($$SELECT anomaly_mute(everything => true)$$);
 SET ROLE regress_ai_all;
-SELECT (anomaly_acknowledge(:fleet)).status, anomaly_mute() > 0, anomaly_unmute(:any_mute);
+SELECT (anomaly_acknowledge(:fleet)).status, anomaly_mute(everything => true) > 0, anomaly_unmute(:any_mute);
 RESET ROLE;
 -- Within a function with its owner's rights, its owner is who asks, whoever calls it.
 CREATE FUNCTION acknowledge_by_acme(id bigint) RETURNS text SECURITY DEFINER LANGUAGE sql AS $$ SELECT (insights.anomaly_acknowledge(id)).status $$;

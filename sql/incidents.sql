@@ -57,6 +57,15 @@ ROLLBACK;
 SELECT outcome($$SELECT anomaly_mute('t', severity_cap => 'fatal')$$);
 SELECT outcome($$SELECT anomaly_mute('t', starts_at => minute(1), ends_at => minute(1))$$);
 SELECT outcome($$SELECT anomaly_mute('t', starts_at => NULL)$$);
+SELECT outcome($$SELECT anomaly_mute()$$);
+SELECT outcome($$SELECT anomaly_mute(ends_at => now() + interval '1 hour', reason => 'all of it?')$$);
+SELECT outcome($$SELECT anomaly_mute('t', everything => true)$$);
+SELECT outcome($$SELECT anomaly_mute(source => 'care', everything => true)$$);
+SELECT outcome($$SELECT anomaly_mute('t', everything => NULL)$$);
+BEGIN;
+SELECT anomaly_mute(everything => true) AS everything \gset
+SELECT tenant_id, endpoint, source FROM anomaly_mutes WHERE id = :everything;
+ROLLBACK;
 SELECT outcome($$SELECT anomaly_mute('t', days => '{6}')$$);
 SELECT outcome($$SELECT anomaly_mute('t', days => '{0}', from_time => '08:00', to_time => '09:00', time_zone => 'UTC')$$);
 SELECT outcome($$SELECT anomaly_mute('t', days => '{}', from_time => '08:00', to_time => '09:00', time_zone => 'UTC')$$);

@@ -87,6 +87,11 @@ std::uint64_t count_argument(FunctionCallInfo fcinfo, int number, const char *na
   return static_cast<std::uint64_t>(value);
 }
 
+bool flag_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  refuse_null(fcinfo, number, name);
+  return PG_GETARG_BOOL(number);
+}
+
 RawStatuses read_statuses(JsonbContainer *object) {
   RawStatuses statuses;
   if (!JsonContainerIsObject(object)) {

@@ -26,6 +26,9 @@ int int_argument(FunctionCallInfo fcinfo, int number, const char *name, int leas
 // A bigint argument that is not negative; raises 22004 for NULL, 22023 below 0.
 std::uint64_t count_argument(FunctionCallInfo fcinfo, int number, const char *name);
 
+// A boolean argument; raises 22004 for NULL.
+bool flag_argument(FunctionCallInfo fcinfo, int number, const char *name);
+
 // A raw status and what it means.
 struct RawStatus {
   Text raw;

@@ -34,12 +34,27 @@ enum MuteArgument : int {
   kDays,
   kFromTime,
   kToTime,
-  kTimeZone
+  kTimeZone,
+  kEverything
 };
 
 [[noreturn]] void refuse(const char *message, const char *hint) {
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message), errhint("%s", hint)));
   pg_unreachable();
+}
+
+// A mute that names nothing is of all incidents: nobody gets that by leaving something out.
+void check_scope(FunctionCallInfo fcinfo) {
+  const bool everything = flag_argument(fcinfo, kEverything, "everything");
+  const bool named = !PG_ARGISNULL(kTenant) || !PG_ARGISNULL(kEndpoint) || !PG_ARGISNULL(kSource);
+  if (!everything && !named) {
+    refuse("a mute without tenant, endpoint and source is of everything",
+           "Name one of them, or give everything => true.");
+  }
+  if (everything && named) {
+    refuse("a mute of everything names no tenant, endpoint or source",
+           "Give either everything => true or what to mute.");
+  }
 }
 
 // Weekly, all four or none of days, from_time, to_time, time_zone.
@@ -112,10 +127,11 @@ void require_own_tenant(Oid schema, const char *tenant) {
 using namespace insights;
 using namespace insights::pg;
 
-// anomaly_mute(tenant, endpoint, starts_at, ends_at, reason, severity_cap, source, days, from_time, to_time, time_zone)
-// -> id
+// anomaly_mute(tenant, endpoint, starts_at, ends_at, reason, severity_cap, source, days, from_time, to_time, time_zone,
+// everything) -> id
 ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_mute) {
   const Oid schema = extension_schema(fcinfo);
+  check_scope(fcinfo);
   const Timestamp start = start_argument(fcinfo);
   const std::optional<Timestamp> end = end_argument(fcinfo, start);
   check_severity_cap(text_or_null(fcinfo, kSeverityCap));

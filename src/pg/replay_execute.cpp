@@ -86,12 +86,6 @@ const char *key_argument(FunctionCallInfo fcinfo, int number) {
                           "answer and replays nothing.")));
 }
 
-bool flag_argument(FunctionCallInfo fcinfo, int number, const char *name) {
-  if (PG_ARGISNULL(number))
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
-  return PG_GETARG_BOOL(number);
-}
-
 // Each wanted id, as the type of the source's id writes it, with what is there.
 char *deliveries_query(const Source &source, const char *ids) {
   StringInfoData query;

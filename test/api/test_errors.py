@@ -100,6 +100,7 @@ def test_members_that_nobody_knows(server, database, path, body):
     [
         ("/mutes", {"tenant": 7}),
         ("/mutes", {"tenant": "acme", "days": [1.5]}),
+        ("/mutes", {"everything": 1}),
         ("/replays/plan", {"max_rows": 1.5}),
         ("/replays/plan", {"source": True}),
         ("/replays", {"ids": [7]}),
@@ -115,13 +116,15 @@ def test_members_of_another_kind(server, path, body):
 
 
 @pytest.mark.parametrize("body", [{}, {"reason": "quiet"}, {"starts_at": "2026-01-01T00:00:00Z", "tenant": None}])
-def test_a_mute_of_everything_for_ever(server, body):
-    assert "ends_at" in is_problem(server.post("/mutes", body), 422)["hint"]
+def test_a_mute_that_names_nothing(server, body):
+    assert "everything" in is_problem(server.post("/mutes", body), 422)["hint"]
 
 
-def test_a_mute_of_everything_for_a_while(server):
+def test_a_mute_of_everything(server):
     soon = datetime.now(timezone.utc) + timedelta(seconds=1)
-    assert server.post("/mutes", {"ends_at": soon.isoformat()}).status_code == 201
+    is_problem(server.post("/mutes", {"ends_at": soon.isoformat()}), 422)
+    is_problem(server.post("/mutes", {"ends_at": soon.isoformat(), "everything": True, "tenant": "t"}), 422)
+    assert server.post("/mutes", {"ends_at": soon.isoformat(), "everything": True}).status_code == 201
 
 
 @pytest.mark.parametrize("time", ["1", "1e400", "inf", "infinity", "now", "1700000000", "2026-13-01T00:00:00Z"])

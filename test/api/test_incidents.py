@@ -160,7 +160,7 @@ def test_a_mute_that_applies(server):
     "body", [{"days": [1]}, {"ends_at": "2020-01-01T00:00:00Z"}, {"severity_cap": "high"}, {"starts_at": "soon"}]
 )
 def test_mutes_that_make_no_sense(server, body):
-    response = server.post("/mutes", body)
+    response = server.post("/mutes", {"tenant": "t", **body})
     assert response.status_code == 422
     problem = response.json()
     assert problem.get("hint") or problem.get("errors")

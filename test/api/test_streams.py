@@ -140,7 +140,7 @@ def test_no_notification_is_no_loss(server, database, incident):
     stream = server.stream()
     stream.beginning()
     database.run("ALTER DATABASE {} SET anomaly_insights.notify_channel = ''".replace("{}", database.name))
-    mute = database.value("SELECT {schema}.anomaly_mute()")
+    mute = database.value("SELECT {schema}.anomaly_mute(everything => true)")
     event = stream.next_event()
     assert (event["event"], event["notified"]) == ("muted", False)
     database.run("SELECT {schema}.anomaly_unmute(%s)", mute)

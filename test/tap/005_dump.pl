@@ -290,7 +290,7 @@ foreach my $schema (qw(public insights))
 			$database, "CREATE EXTENSION anomaly_insights SCHEMA $schema;
 		  SELECT $schema.delivery_source_register('public.mine'); SELECT * FROM $schema.anomalies_current(); SELECT * FROM $schema.delivery_source_check();
 		  INSERT INTO public.mine SELECT 'fails', 'failed', now() FROM generate_series(1, 20); SELECT * FROM $schema.anomalies_scan();
-		  SELECT $schema.anomaly_acknowledge(id), $schema.anomaly_mute() FROM $schema.anomalies_active"
+		  SELECT $schema.anomaly_acknowledge(id), $schema.anomaly_mute(everything => true) FROM $schema.anomalies_active"
 		);
 		isnt(catalog($database), $before, 'it was there');
 		is(

@@ -39,7 +39,7 @@ INSERT INTO deliveries SELECT t, 'fails', 'failed', now() - n * interval '5 s'
   FROM unnest('{acme,globex,initech,NULL}'::text[]) AS t, generate_series(1, 20) AS n;
 SELECT delivery_source_register('deliveries');
 SELECT * FROM anomalies_scan();
-SELECT anomaly_mute(t) FROM unnest('{acme,globex,NULL}'::text[]) AS t;
+SELECT anomaly_mute(t, everything => t IS NULL) FROM unnest('{acme,globex,NULL}'::text[]) AS t;
 GRANT USAGE ON SCHEMA "odd schema" TO by_hand;
 GRANT SELECT ON anomalies, anomaly_events, anomaly_mutes TO by_hand)
 );

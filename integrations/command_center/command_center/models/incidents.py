@@ -147,7 +147,8 @@ class Mutes(BaseModel):
 
 
 class NewMute(Body):
-    """What to mute, null for any; once from starts_at to ends_at, or weekly, which needs the last four members."""
+    """What to mute, null for any; once from starts_at to ends_at, or weekly, which needs days, from_time, to_time and
+    time_zone. Without tenant, endpoint and source it needs everything."""
 
     tenant: Optional[StrictStr] = None
     endpoint: Optional[StrictStr] = None
@@ -160,6 +161,7 @@ class NewMute(Body):
     from_time: Optional[StrictStr] = Field(None, description="such as 22:00")
     to_time: Optional[StrictStr] = Field(None, description="such as 06:00; not after from_time: on the next day")
     time_zone: Optional[StrictStr] = Field(None, description="such as Europe/Berlin")
+    everything: StrictBool = Field(False, description="true: all incidents, of any tenant, endpoint and source")
 
 
 class MuteId(BaseModel):

@@ -19,7 +19,7 @@ LIST = f"""
 CREATE = """
   SELECT pg_catalog.json_build_object('id', {schema}.anomaly_mute(%(tenant)s::text, %(endpoint)s::text,
     coalesce(%(starts_at)s::timestamptz, now()), %(ends_at)s::timestamptz, %(reason)s::text, %(severity_cap)s::text,
-    %(source)s::text, %(days)s::int[], %(from_time)s::time, %(to_time)s::time, %(time_zone)s::text))
+    %(source)s::text, %(days)s::int[], %(from_time)s::time, %(to_time)s::time, %(time_zone)s::text, %(everything)s))
 """
 
 # The function reaches every mute; row-level security of anomaly_mutes is to hold here as well.
@@ -37,10 +37,6 @@ async def list_mutes(
 @router.post("", summary="Mute incidents", status_code=201, response_model=MuteId, responses=documented(404, 413))
 async def create_mute(body: NewMute, session: Session = Depends(operator)) -> Response:
     """Incidents go on and are recorded, and nobody is notified. A source that does not exist is 404. Role: operator."""
-    if all(limit is None for limit in (body.tenant, body.endpoint, body.source, body.ends_at, body.days)):
-        raise Problem(
-            422, "The mute would be of everything, for ever.", hint="Give tenant, endpoint, source, ends_at or days."
-        )
     return json_response(
         await session.write(
             CREATE,
@@ -55,6 +51,7 @@ async def create_mute(body: NewMute, session: Session = Depends(operator)) -> Re
             from_time=body.from_time,
             to_time=body.to_time,
             time_zone=body.time_zone,
+            everything=body.everything,
         ),
         201,
     )
