@@ -71,6 +71,8 @@ SELECT outcome($$SELECT anomaly_mute('t', days => '{0}', from_time => '08:00', t
 SELECT outcome($$SELECT anomaly_mute('t', days => '{}', from_time => '08:00', to_time => '09:00', time_zone => 'UTC')$$);
 SELECT outcome($$SELECT anomaly_mute('t', days => '{1,NULL}', from_time => '08:00', to_time => '09:00', time_zone => 'UTC')$$);
 SELECT outcome($$SELECT anomaly_mute('t', days => '{1}', from_time => '08:00', to_time => '09:00', time_zone => 'Mars')$$);
+SELECT outcome($$SELECT anomaly_mute('t', days => '{1}', from_time => '08:00', to_time => '09:00', time_zone => 'CET')$$);
+SELECT outcome($$SELECT anomaly_mute('t', days => '{1}', from_time => '08:00', to_time => '09:00', time_zone => 'est')$$);
 SELECT outcome($$SELECT anomaly_mute(source => 'nowhere')$$) ~ '^42704';
 SELECT outcome($$SELECT anomaly_unmute(-1)$$);
 SELECT outcome($$SELECT anomaly_unmute(NULL)$$);

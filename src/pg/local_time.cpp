@@ -1,5 +1,7 @@
 #include "local_time.hpp"
 
+#include "statement.hpp"
+
 extern "C" {
 #include "pgtime.h"
 }
@@ -30,6 +32,20 @@ void offsets_between(const pg_tz *zone, pg_time_t from, pg_time_t to, long int *
   }
 }
 
+// 'EET' is an abbreviation of a fixed offset to AT TIME ZONE, and a zone with summer time by its name: the times that
+// the two give could differ, so names that are both are refused. Not every system knows such names as zones.
+void refuse_abbreviation(const char *zone) {
+  Parameters parameters;
+  parameters.text(zone);
+  if (parameters.read("SELECT FROM pg_timezone_abbrevs WHERE lower(abbrev) = lower($1) AND "
+                      "lower($1) NOT IN ('utc', 'gmt')") == 0) {
+    return;
+  }
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("time zone \"%s\" is an abbreviation, which knows no change of the clock", zone),
+                  errhint("Give a name from pg_timezone_names, such as Europe/Berlin.")));
+}
+
 }  // namespace
 
 pg_tz *find_time_zone(const char *zone) {
@@ -39,6 +55,12 @@ pg_tz *find_time_zone(const char *zone) {
                     errhint("Give a name from pg_timezone_names, such as Europe/Berlin.")));
   }
   return found;
+}
+
+void require_time_zone(const char *zone) {
+  // First, since not every system has a zone of such a name, and the error shall be the same.
+  refuse_abbreviation(zone);
+  find_time_zone(zone);
 }
 
 void widen_to_local(const char *zone, Timestamp *after, Timestamp *until) {

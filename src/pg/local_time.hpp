@@ -9,6 +9,10 @@ namespace insights::pg {
 // that is both (EET), the zone with its changes is meant.
 pg_tz *find_time_zone(const char *zone);
 
+// Raises 22023 where there is no such zone, or it is an abbreviation to AT TIME ZONE. Between SPI_connect and
+// SPI_finish.
+void require_time_zone(const char *zone);
+
 // Turns the bounds of (after, until] into wall clock times between which every row lies whose converted time is in the
 // window. While the clock does not change they are exact; around a change the window is wider by the change, and the
 // rollup's grid drops what is converted to a time outside. `after` may be -infinity. Raises 22023 for an unknown zone.

@@ -78,7 +78,9 @@ void check_week(FunctionCallInfo fcinfo) {
              "Days are 1 (Monday) to 7 (Sunday).");
     }
   }
-  find_time_zone(text_or_null(fcinfo, kTimeZone));
+  SPI_connect();
+  require_time_zone(text_or_null(fcinfo, kTimeZone));
+  SPI_finish();
 }
 
 void check_severity_cap(const char *cap) {

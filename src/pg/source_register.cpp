@@ -179,20 +179,6 @@ void map_field(Registration *registration, Field field) {
   registration->types[index] = mapped.type;
 }
 
-// 'EET' is an abbreviation of a fixed offset to AT TIME ZONE, and a zone with summer time by its name: the bounds and
-// the converted times could differ, so names that are both are refused.
-void refuse_abbreviation(const char *zone) {
-  Parameters parameters;
-  parameters.text(zone);
-  if (parameters.read("SELECT FROM pg_timezone_abbrevs WHERE lower(abbrev) = lower($1) AND "
-                      "lower($1) NOT IN ('utc', 'gmt')") == 0) {
-    return;
-  }
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                  errmsg("time zone \"%s\" is an abbreviation, which knows no change of the clock", zone),
-                  errhint("Give a name from pg_timezone_names, such as Europe/Berlin.")));
-}
-
 void map_time_zone(Registration *registration) {
   bool missing = false;
   char *zone = mapping_text(*registration, "time_zone", &missing);
@@ -207,11 +193,7 @@ void map_time_zone(Registration *registration) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("created_at has a time zone, so \"time_zone\" makes no sense"), errhint("Leave it out.")));
   }
-  if (zone != nullptr) {
-    // First, since not every system has a zone of such a name, and the error shall be the same.
-    refuse_abbreviation(zone);
-    find_time_zone(zone);
-  }
+  if (zone != nullptr) require_time_zone(zone);
   registration->source.time_zone = zone;
 }
 
