@@ -60,10 +60,29 @@ SELECT bucket_start, bucket_end, bucket_end - bucket_start AS length, total_deli
 -- hours: one is not there, one is there twice
 SELECT bucket_start, bucket_end, total_deliveries FROM operator_insights_series('2026-03-29 00:00', '2026-03-29 05:00', '1 hour');
 SELECT bucket_start, bucket_end, total_deliveries FROM operator_insights_series('2026-10-25 00:00', '2026-10-25 05:00', '1 hour');
--- 24 hours are not a day: they go on as the clock stands at since
+-- several hours begin again with midnight: of those between which the clock is changed, one is longer or shorter
 SELECT bucket_start, bucket_end, total_deliveries FROM operator_insights_series('2026-03-28', '2026-03-31', '24 hours');
 SELECT bucket_start, bucket_end, total_deliveries FROM operator_insights_series('2026-10-25 12:00', '2026-10-26 12:00', '6 hours');
 SELECT bucket_start, bucket_end, total_deliveries FROM operator_insights_series('2026-10-25 01:00', '2026-10-25 12:00', '6 hours');
+SELECT bucket_start, bucket_end, bucket_end - bucket_start AS length, total_deliveries FROM operator_insights_series('2026-10-24 18:00', '2026-10-26 06:00', '6 hours');
+SELECT bucket_start, bucket_end, bucket_end - bucket_start AS length, total_deliveries FROM operator_insights_series('2026-03-28 18:00', '2026-03-30 06:00', '6 hours');
+SELECT bucket_start, bucket_end, bucket_end - bucket_start AS length FROM operator_insights_series('2026-10-25 00:00', '2026-10-25 06:00', '2 hours');
+SELECT bucket_start, bucket_end, bucket_end - bucket_start AS length FROM operator_insights_series('2026-03-29 00:00', '2026-03-29 06:00', '2 hours');
+-- a since that is behind the change belongs to a bucket that began before it
+SELECT bucket_start, bucket_end FROM operator_insights_series('2026-10-25 03:30', '2026-10-25 04:30', '6 hours');
+SELECT bucket_start, bucket_end FROM operator_insights_series('2026-03-29 03:10', '2026-03-29 04:30', '6 hours');
+SELECT bucket_start, bucket_end FROM operator_insights_series('2026-03-29 03:10', '2026-03-29 04:30', '2 hours');
+SELECT bucket_start, bucket_end FROM operator_insights_series('2026-10-25 02:30+01', '2026-10-25 03:30', '1 hour');
+-- a change by half an hour: full hours again after it
+SELECT bucket_start AT TIME ZONE 'Australia/Lord_Howe' AS local, bucket_end - bucket_start AS length FROM operator_insights_series('2026-04-04 13:00+00', '2026-04-04 18:00+00', '1 hour', 'Australia/Lord_Howe');
+SELECT bucket_start AT TIME ZONE 'Australia/Lord_Howe' AS local, bucket_end - bucket_start AS length FROM operator_insights_series('2026-10-03 14:00+00', '2026-10-03 18:00+00', '1 hour', 'Australia/Lord_Howe');
+-- Whatever divides a day begins with midnight on every day of a year, in every zone; and no two buckets overlap or leave a gap.
+SELECT zone, bucket, count(*) FILTER (WHERE local::time = '00:00') AS midnights, bool_and(next IS NULL OR next = bucket_end) AS gapless,
+       count(*) FILTER (WHERE bucket_end - bucket_start <> bucket) AS of_another_length
+FROM unnest(ARRAY['Europe/Berlin', 'America/St_Johns', 'Australia/Lord_Howe']) zone, unnest(ARRAY['1 hour', '3 hours', '90 minutes', '12 hours', '24 hours']::interval[]) bucket,
+  LATERAL (SELECT *, bucket_start AT TIME ZONE zone AS local, lead(bucket_start) OVER (ORDER BY bucket_start) AS next
+           FROM operator_insights_series(timestamp '2026-01-01' AT TIME ZONE zone, timestamp '2027-01-01' AT TIME ZONE zone, bucket, zone)) s
+GROUP BY zone, bucket ORDER BY zone COLLATE "C", bucket;
 -- weeks begin on Monday, months on the first; a since that is within one
 SELECT bucket_start, bucket_end, bucket_end - bucket_start AS length, total_deliveries FROM operator_insights_series('2026-03-28', '2026-03-31', '7 days');
 SELECT bucket_start, bucket_end, bucket_end - bucket_start AS length, total_deliveries FROM operator_insights_series('2026-03-28', '2026-04-01 00:00:00.000001', '1 month');

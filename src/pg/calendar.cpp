@@ -90,40 +90,98 @@ int64 month_of(Timestamp wall) {
   return (static_cast<int64>(year) - 2000) * 12 + month - 1;
 }
 
-// How the edges follow each other: edge(i) for i from first on.
-struct Steps {
-  const Interval *bucket;
-  pg_tz *zone;
-  int64 first;
-  Timestamp origin;  // of buckets of equal length
+Timestamp checked(Timestamp time) {
+  if (!IS_VALID_TIMESTAMP(time)) out_of_range();
+  return time;
+}
 
-  Timestamp edge(int64 step) const {
-    Timestamp time = 0;
-    if (bucket->month != 0) {
-      time = from_wall(month_start(step * bucket->month), zone);
-    } else if (__builtin_mul_overflow(step, bucket->day != 0 ? bucket->day * kDay : bucket->time, &time) ||
-               __builtin_add_overflow(time, bucket->day != 0 ? kMonday : origin, &time)) {
-      out_of_range();
-    } else if (bucket->day != 0) {
-      time = from_wall(time, zone);
-    }
-    if (!IS_VALID_TIMESTAMP(time)) out_of_range();
-    return time;
+// Edges of buckets of months or days: the clock of the zone shows midnight.
+class DateEdges {
+ public:
+  DateEdges(Timestamp since, const Interval *bucket, pg_tz *zone) : bucket_(bucket), zone_(zone) {
+    const Timestamp wall = to_wall(since, zone);
+    step_ = bucket->month != 0 ? floor_divide(month_of(wall), bucket->month)
+                               : floor_divide(floor_divide(wall - kMonday, kDay), bucket->day);
   }
+
+  Timestamp first() const { return edge(step_); }
+  Timestamp next(Timestamp) { return edge(++step_); }
+
+ private:
+  Timestamp edge(int64 step) const {
+    if (bucket_->month != 0) return checked(from_wall(month_start(step * bucket_->month), zone_));
+    Timestamp wall = 0;
+    if (__builtin_mul_overflow(step, bucket_->day * kDay, &wall) || __builtin_add_overflow(wall, kMonday, &wall)) {
+      out_of_range();
+    }
+    return checked(from_wall(wall, zone_));
+  }
+
+  const Interval *bucket_;
+  pg_tz *zone_;
+  int64 step_ = 0;
 };
 
-Steps plan_steps(Timestamp since, const Interval *bucket, pg_tz *zone) {
-  const Timestamp wall = to_wall(since, zone);
-  Steps steps = {bucket, zone, 0, 0};
-  if (bucket->month != 0) {
-    steps.first = floor_divide(month_of(wall), bucket->month);
-  } else if (bucket->day != 0) {
-    steps.first = floor_divide(floor_divide(wall - kMonday, kDay), bucket->day);
-  } else {
-    steps.origin = kMonday - (wall - since);
-    steps.first = floor_divide(since - steps.origin, bucket->time);
+// Edges of buckets of hours and minutes: the clock shows a multiple of the length since midnight. Each is one length
+// behind the one before it, unless the clock is changed in between, and by no multiple of that.
+class ClockEdges {
+ public:
+  ClockEdges(Timestamp since, const Interval *bucket, pg_tz *zone) : since_(since), length_(bucket->time), zone_(zone) {}
+
+  Timestamp first() const {
+    const Timestamp wall = to_wall(since_, zone_);
+    const Timestamp edge = checked(since_ - (wall - floor_wall(wall)));
+    if (is_edge(edge)) return edge;
+    const Timestamp before_change = from_wall(floor_wall(wall), zone_);
+    return before_change <= since_ ? checked(before_change) : edge;
   }
-  return steps;
+
+  Timestamp next(Timestamp edge) const {
+    Timestamp next = 0;
+    if (__builtin_add_overflow(edge, length_, &next)) out_of_range();
+    checked(next);
+    if (is_edge(next)) return next;
+    const Timestamp wall = floor_wall(to_wall(next, zone_));
+    const Timestamp sooner = from_wall(wall, zone_);
+    return checked(sooner > edge ? sooner : from_wall(wall + length_, zone_));
+  }
+
+ private:
+  Timestamp floor_wall(Timestamp wall) const { return floor_divide(wall - kMonday, length_) * length_ + kMonday; }
+  bool is_edge(Timestamp time) const {
+    const Timestamp wall = to_wall(time, zone_);
+    return floor_wall(wall) == wall;
+  }
+
+  Timestamp since_;
+  Duration length_;
+  pg_tz *zone_;
+};
+
+template <typename Edges>
+Buckets collect(Edges edges, Timestamp since, Timestamp until, const Interval *bucket) {
+  Buckets buckets = {static_cast<Timestamp *>(palloc((kMostBuckets + 1) * sizeof(Timestamp))), 0};
+  buckets.edges[0] = edges.first();
+  while (buckets.edges[buckets.count] < until) {
+    CHECK_FOR_INTERRUPTS();
+    const Timestamp edge = edges.next(buckets.edges[buckets.count]);
+    // Where the clock goes back over midnight, `since` may be a time of the day before that is behind the first
+    // midnight.
+    if (buckets.count == 0 && edge <= since) {
+      buckets.edges[0] = edge;
+      continue;
+    }
+    // A change of the clock at midnight may leave nothing of a bucket.
+    if (edge == buckets.edges[buckets.count]) continue;
+    if (buckets.count == kMostBuckets) {
+      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                      errmsg("more than %d buckets of \"%s\"", kMostBuckets,
+                             DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(bucket)))),
+                      errhint("Take a longer bucket or a shorter period.")));
+    }
+    buckets.edges[++buckets.count] = edge;
+  }
+  return buckets;
 }
 
 }  // namespace
@@ -137,24 +195,9 @@ Buckets make_buckets(Timestamp since, Timestamp until, const Interval *bucket, c
              errmsg("since must be before until, not \"%s\" against \"%s\"", since_text, timestamptz_to_str(until)),
              errhint("Deliveries are counted from since up to, but not including, until.")));
   }
-  Steps steps = plan_steps(since, bucket, zone != nullptr ? find_time_zone(zone) : session_timezone);
-  // Where the clock goes back over midnight, `since` may be a time of the day before that is behind the first midnight.
-  while (steps.edge(steps.first + 1) <= since) ++steps.first;
-  Buckets buckets = {static_cast<Timestamp *>(palloc((kMostBuckets + 1) * sizeof(Timestamp))), 0};
-  buckets.edges[0] = steps.edge(steps.first);
-  for (int64 step = steps.first + 1; buckets.edges[buckets.count] < until; ++step) {
-    CHECK_FOR_INTERRUPTS();
-    if (buckets.count == kMostBuckets) {
-      ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                      errmsg("more than %d buckets of \"%s\"", kMostBuckets,
-                             DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(bucket)))),
-                      errhint("Take a longer bucket or a shorter period.")));
-    }
-    const Timestamp edge = steps.edge(step);
-    // A change of the clock at midnight may leave nothing of a bucket.
-    if (edge > buckets.edges[buckets.count]) buckets.edges[++buckets.count] = edge;
-  }
-  return buckets;
+  pg_tz *clock = zone != nullptr ? find_time_zone(zone) : session_timezone;
+  return bucket->time != 0 ? collect(ClockEdges(since, bucket, clock), since, until, bucket)
+                           : collect(DateEdges(since, bucket, clock), since, until, bucket);
 }
 
 }  // namespace insights::pg
