@@ -83,5 +83,20 @@ SELECT recent_failures FROM anomalies_current(source => 'domained', as_of => '20
 SELECT count(*) FROM anomalies_current(source => 'domained', as_of => '1890-01-01 12:00:00+00');
 SELECT count(*) FROM anomalies_current(source => 'domained', as_of => '200000-01-01 12:00:00+00');
 
+-- In autumn the clock shows an hour twice, and what is written then has the times of one: from its beginning until 75 minutes after its end nothing is said of traffic. A steady source in Berlin, where the clock goes back from 03:00 to 02:00 at 01:00 UTC.
+CREATE TABLE autumn (created_at timestamp NOT NULL, endpoint text, status text);
+INSERT INTO autumn SELECT at AT TIME ZONE 'Europe/Berlin', 'e', 'delivered' FROM generate_series(timestamptz '2025-10-25 20:00+00', '2025-10-26 06:00+00', interval '10 seconds') at;
+SELECT 1 AS registered FROM delivery_source_register('autumn', 'autumn', '{"time_zone": "Europe/Berlin"}');
+SELECT as_of, part, value FROM unnest(ARRAY['2025-10-25 23:59:59', '2025-10-26 00:00', '2025-10-26 00:30', '2025-10-26 01:30', '2025-10-26 02:00', '2025-10-26 03:14:59', '2025-10-26 03:15', '2025-10-26 05:00']::timestamp[]) at,
+  LATERAL (SELECT at AT TIME ZONE 'UTC' AS as_of) a, LATERAL anomalies_explain(NULL, 'e', source => 'autumn', as_of => as_of) WHERE item = 'reason' AND part IN ('spike', 'silence') ORDER BY as_of, part DESC;
+SELECT detected_at, spike_detected, silence_detected FROM anomalies_history(9, '1 minute', source => 'autumn', as_of => '2025-10-26 06:00+00');
+-- failures are judged all the while
+UPDATE autumn SET status = 'failed' WHERE created_at >= '2025-10-26 03:00';
+SELECT severity, spike_detected, failure_cluster_detected FROM anomalies_current(source => 'autumn', as_of => '2025-10-26 02:05+00');
+-- in spring nothing has one time for two, nor where times have a zone
+INSERT INTO autumn SELECT at AT TIME ZONE 'Europe/Berlin', 'e', 'delivered' FROM generate_series(timestamptz '2026-03-28 20:00+00', '2026-03-29 06:00+00', interval '10 seconds') at;
+SELECT count(*) FROM anomalies_history(9, '1 minute', source => 'autumn', as_of => '2026-03-29 06:00+00');
+SELECT value FROM anomalies_explain(NULL, 'e', source => 'autumn', as_of => '2026-03-29 01:30+00') WHERE item = 'reason' AND part = 'spike';
+
 DELETE FROM insights.delivery_sources;
 DROP SCHEMA regress_local_time CASCADE;

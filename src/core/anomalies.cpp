@@ -96,7 +96,7 @@ std::optional<Anomaly> fleet_anomaly(const Detection &detection, const Fleet &fl
   Anomaly anomaly;
   anomaly.fleet = true;
   anomaly.silence = fleet.is_silent();
-  anomaly.spike = fleet.is_surging(detection.policy);
+  anomaly.spike = fleet.is_surging(detection.policy) && !detection.sees_clock_change();
   if (!anomaly.silence && !anomaly.spike) return std::nullopt;
   anomaly.recent_count = fleet.recent;
   anomaly.baseline_count = fleet.baseline;
@@ -141,8 +141,12 @@ bool graver(const Anomaly &a, const Anomaly &b) {
 RateJudgement judge_rate(const RateCounts &counts, const Detection &detection, const Fleet &fleet) {
   RateJudgement judgement;
   judgement.phi = dispersion(counts, nullptr);
-  judgement.spike = judge_spike(counts, nullptr, detection.policy, judgement.phi, fleet.factor);
   judgement.failure = judge_failures(counts, nullptr, detection.policy);
+  if (detection.sees_clock_change()) {
+    judgement.spike.reason = judgement.silence.reason = Reason::kClockChange;
+    return judgement;
+  }
+  judgement.spike = judge_spike(counts, nullptr, detection.policy, judgement.phi, fleet.factor);
   if (detection.judge_silence) {
     judgement.silence = judge_silence(counts, nullptr, detection.policy, judgement.phi);
   }

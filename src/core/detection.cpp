@@ -26,6 +26,11 @@ std::string in_seconds(Duration duration) {
 
 const char *method_name(Method method) { return method == Method::kRate ? "rate" : "reference"; }
 
+bool Detection::sees_clock_change() const {
+  return std::any_of(repeated, repeated + repeated_count,
+                     [&](const RepeatedTime &time) { return as_of >= time.from && as_of - reach() < time.until; });
+}
+
 Detection plan_detection(Method method, Timestamp as_of, Duration recent, Duration baseline) {
   if (recent <= 0) bad_window("recent must be positive, not " + in_seconds(recent), "For instance '5 minutes'.");
   if (baseline <= recent) {

@@ -16,6 +16,12 @@ enum class Method { kRate, kReference };
 
 const char *method_name(Method method);
 
+// When the clock of a source in local time shows what it shows twice, [from, until): two deliveries of then may have
+// one time, so that some seem to be missing first, and too many to be there afterwards.
+struct RepeatedTime {
+  Timestamp from, until;
+};
+
 // Everything that decides a verdict, beside the counts.
 struct Detection {
   Method method = Method::kRate;
@@ -26,9 +32,14 @@ struct Detection {
   bool judge_silence = true;
   // The caller sees only a part of the deliveries (one tenant, row-level security): no verdict on the whole fleet.
   bool partial_view = false;
+  const RepeatedTime *repeated = nullptr;
+  int repeated_count = 0;
 
   // How far back from as_of the scan must look: B for `reference`, 3R + B for `rate`.
   Duration reach() const { return method == Method::kRate ? 3 * recent + baseline : baseline; }
+  // Whether repeated time lies in the windows, or has just begun. Then `rate` says nothing of how much traffic there
+  // is.
+  bool sees_clock_change() const;
   int blocks() const { return static_cast<int>(baseline / recent); }
 };
 

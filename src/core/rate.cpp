@@ -76,6 +76,8 @@ const char *describe(Reason reason) {
       return "not silent";
     case Reason::kQuietBaseline:
       return "quiet baseline";
+    case Reason::kClockChange:
+      return "clock change";
   }
   return "unknown";
 }

@@ -79,6 +79,7 @@ enum class Reason {
   kNotSignificant,  // above, but chance explains it
   kNotSilent,       // there were deliveries
   kQuietBaseline,   // silent quarters are usual here
+  kClockChange,     // the times of the deliveries are not what they seem
 };
 
 // "not significant" and so on: a short lower-case phrase.

@@ -2,6 +2,7 @@
 
 #include "arguments.hpp"
 #include "json.hpp"
+#include "local_time.hpp"
 #include "row.hpp"
 #include "settings.hpp"
 
@@ -56,6 +57,11 @@ WindowScan plan_scan(const Detection &detection, const Source *source, const cha
 }
 
 std::string_view scan_for_detection(Oid schema, WindowScan scan, Detection *detection) {
+  if (scan.source->time_zone != nullptr) {
+    const RepeatedTimes times = repeated_times(scan.source->time_zone, scan.edges->front(), scan.edges->back());
+    detection->repeated = times.list;
+    detection->repeated_count = times.count;
+  }
   scan.missing_is_unknown = detection->method == Method::kReference;
   const ScanResult result = scan_window(schema, scan);
   detection->partial_view = scan.tenant != nullptr || result.partial;

@@ -63,6 +63,30 @@ void require_time_zone(const char *zone) {
   find_time_zone(zone);
 }
 
+RepeatedTimes repeated_times(const char *zone, Timestamp from, Timestamp until) {
+  const pg_tz *clock = find_time_zone(zone);
+  pg_time_t next = timestamptz_to_time_t(from - USECS_PER_DAY);
+  const pg_time_t end = timestamptz_to_time_t(until + USECS_PER_DAY);
+  RepeatedTimes times = {nullptr, 0};
+  for (;;) {
+    long int before = 0;
+    long int after = 0;
+    int before_dst = 0;
+    int after_dst = 0;
+    pg_time_t boundary = 0;
+    const int found = pg_next_dst_boundary(&next, &before, &before_dst, &boundary, &after, &after_dst, clock);
+    if (found < 0) elog(ERROR, "could not determine the offsets of a time zone");
+    if (found == 0 || boundary > end) return times;
+    next = boundary;
+    if (after >= before) continue;
+    const Size size = static_cast<Size>(times.count + 1) * sizeof(RepeatedTime);
+    times.list = static_cast<RepeatedTime *>(times.list == nullptr ? palloc(size) : repalloc(times.list, size));
+    const Timestamp change = time_t_to_timestamptz(boundary);
+    const Duration back = (before - after) * USECS_PER_SEC;
+    times.list[times.count++] = {change - back, change + back};
+  }
+}
+
 void widen_to_local(const char *zone, Timestamp *after, Timestamp *until) {
   long int least = 0;
   long int greatest = 0;
