@@ -47,10 +47,12 @@ OBJS = \
 	src/pg/binding.o \
 	src/pg/calendar.o \
 	src/pg/catalog.o \
+	src/pg/clock.o \
 	src/pg/compare.o \
 	src/pg/deliveries.o \
 	src/pg/delivery_filter.o \
 	src/pg/detection.o \
+	src/pg/future.o \
 	src/pg/grants.o \
 	src/pg/guard.o \
 	src/pg/history.o \

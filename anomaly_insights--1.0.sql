@@ -795,7 +795,8 @@ CREATE UNLOGGED TABLE @extschema@.anomaly_runs (
   failures int NOT NULL,
   last_error text,
   last_error_at timestamptz,
-  run_by text NOT NULL
+  run_by text NOT NULL,
+  superseded boolean NOT NULL
 );
 COMMENT ON TABLE @extschema@.anomaly_runs IS
   'the last run of each source that brought news, where the library is not preloaded; see anomaly_insights_status()';
@@ -808,6 +809,8 @@ COMMENT ON COLUMN @extschema@.anomaly_runs.failures IS 'runs in a row that faile
 COMMENT ON COLUMN @extschema@.anomaly_runs.last_error IS 'of the last run; NULL: it succeeded';
 COMMENT ON COLUMN @extschema@.anomaly_runs.last_error_at IS 'when the last one began that failed';
 COMMENT ON COLUMN @extschema@.anomaly_runs.run_by IS 'who ran it';
+COMMENT ON COLUMN @extschema@.anomaly_runs.superseded IS
+  'a later one came to nothing, since the source had been evaluated as of a time after its own';
 REVOKE ALL ON TABLE @extschema@.anomaly_runs FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.anomaly_insights_status()

@@ -205,10 +205,13 @@ SELECT anomaly_mute(endpoint => 'nothing') > 0;
 SELECT count(audit_record('a', 'b')) FROM generate_series(1, 2);
 SELECT count(*) FROM replay_execute('{1}', 'a key', force => true);
 
+-- old enough to be deleted
+UPDATE insights.operator_replays SET requested_at = '2025-01-01';
+UPDATE insights.anomaly_events SET at = '2025-01-01';
 -- each function, for each column that has another type or may be NULL or is gone
-CREATE FUNCTION calls() RETURNS SETOF text LANGUAGE sql AS $$ SELECT unnest(ARRAY['anomalies_scan()', 'anomalies_scan(as_of => now() + interval ''1 hour'')',
+CREATE FUNCTION calls() RETURNS SETOF text LANGUAGE sql AS $$ SELECT unnest(ARRAY['anomalies_scan()', 'anomalies_scan(as_of => now() + interval ''50 seconds'')',
   'anomaly_acknowledge((SELECT min(id) FROM insights.anomalies))', 'anomaly_resolve((SELECT min(id) FROM insights.anomalies))', 'anomaly_mute(endpoint => ''other'')',
-  'anomaly_unmute((SELECT min(id) FROM insights.anomaly_mutes))', 'anomalies_prune(as_of => now() + interval ''10 years'')', 'anomaly_insights_status()', 'delivery_source_check()',
+  'anomaly_unmute((SELECT min(id) FROM insights.anomaly_mutes))', 'anomalies_prune()', 'anomaly_insights_status()', 'delivery_source_check()',
   'delivery_source_register(''events'', ''other'')', 'delivery_source_drop(''default'')', 'audit_record(''c'', ''d'')', 'audit_verify()', 'audit_head()',
   'replay_execute(''{1}'', ''a key'', force => true)', 'replay_execute(''{2}'', ''next key'', force => true)', 'replay_plan(''{"tenant": "t"}'')', 'delivery_search(''{"tenant": "t"}'')',
   'replay_recommendations()', 'operator_insights_summary()', 'anomalies_current()'])

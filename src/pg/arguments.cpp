@@ -66,6 +66,17 @@ Timestamp timestamp_argument(FunctionCallInfo fcinfo, int number, const char *na
   return time;
 }
 
+Timestamp past_argument(FunctionCallInfo fcinfo, int number, const char *name) {
+  const Timestamp time = timestamp_argument(fcinfo, number, name);
+  if (time > GetCurrentTimestamp() + kMinute) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s is in the future: \"%s\"", name, timestamptz_to_str(time)),
+                    errdetail("What is stored as of a time to come would be in the way until then."),
+                    errhint("Leave it out, or give a time that is past.")));
+  }
+  return time;
+}
+
 int int_argument(FunctionCallInfo fcinfo, int number, const char *name, int least, int most) {
   refuse_null(fcinfo, number, name);
   const int value = PG_GETARG_INT32(number);

@@ -20,6 +20,9 @@ Duration duration_argument(FunctionCallInfo fcinfo, int number, const char *name
 // A finite timestamptz; raises 22004 for NULL, 22023 for an infinite one.
 Timestamp timestamp_argument(FunctionCallInfo fcinfo, int number, const char *name);
 
+// The same of what is stored; raises 22023 for a time that is more than a minute ahead.
+Timestamp past_argument(FunctionCallInfo fcinfo, int number, const char *name);
+
 // An integer argument between `least` and `most`; raises 22004 for NULL, 22023 outside.
 int int_argument(FunctionCallInfo fcinfo, int number, const char *name, int least, int most);
 

@@ -126,7 +126,8 @@ class DateEdges {
 // behind the one before it, unless the clock is changed in between, and by no multiple of that.
 class ClockEdges {
  public:
-  ClockEdges(Timestamp since, const Interval *bucket, pg_tz *zone) : since_(since), length_(bucket->time), zone_(zone) {}
+  ClockEdges(Timestamp since, const Interval *bucket, pg_tz *zone)
+      : since_(since), length_(bucket->time), zone_(zone) {}
 
   Timestamp first() const {
     const Timestamp wall = to_wall(since_, zone_);

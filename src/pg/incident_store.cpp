@@ -3,6 +3,7 @@
 #include "actor.hpp"
 #include "catalog.hpp"
 #include "compute.hpp"
+#include "future.hpp"
 #include "notify.hpp"
 #include "own_lock.hpp"
 #include "runs.hpp"
@@ -396,7 +397,12 @@ StoredKeys load_keys(Oid schema, const char *source, Timestamp as_of, const Life
   pg_qsort(stored.keys, stored.count, sizeof(StoredKey), key_order);
   stored.count = unite(stored.keys, stored.count);
   stored.newest = kFirstTime;
-  for (std::size_t i = 0; i < stored.count; ++i) stored.newest = Max(stored.newest, newest_time(stored.keys[i]));
+  for (std::size_t i = 0; i < stored.count; ++i) {
+    const KeyState &state = stored.keys[i].state;
+    stored.newest = Max(stored.newest, newest_time(stored.keys[i]));
+    stored.of_future =
+        stored.of_future || (state.incident && is_of_future(*state.incident)) || is_of_future(state.candidate);
+  }
   return stored;
 }
 

@@ -34,6 +34,7 @@ struct StoredKeys {
   StoredKey *keys;
   std::size_t count;
   Timestamp newest;  // the latest time at which any of it was evaluated
+  bool of_future;    // a time of it is yet to come
 };
 StoredKeys load_keys(Oid schema, const char *source, Timestamp as_of, const LifecyclePolicy &policy);
 

@@ -3,6 +3,7 @@
 #include "arguments.hpp"
 #include "catalog.hpp"
 #include "digest.hpp"
+#include "future.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
@@ -13,7 +14,6 @@
 #include "statement.hpp"
 #include "tenants.hpp"
 #include "tick.hpp"
-#include "worker.hpp"
 
 extern "C" {
 #include "access/xact.h"
@@ -65,15 +65,6 @@ void scan_one(ReturnSetInfo *result, Oid schema, const char *name, Timestamp as_
   put_result(result, source, done);
 }
 
-// A worker goes on from what was evaluated last, so nobody may run ahead of it.
-void refuse_future(Timestamp as_of) {
-  if (as_of <= GetCurrentTimestamp() || !has_worker()) return;
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                  errmsg("as_of must not be in the future, as \"%s\" is", timestamptz_to_str(as_of)),
-                  errdetail("The worker of this database could not evaluate its sources until then."),
-                  errhint("Leave out as_of, or give a time that is past.")));
-}
-
 std::int64_t id_argument(FunctionCallInfo fcinfo, int number) {
   if (PG_ARGISNULL(number)) {
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("id must not be NULL")));
@@ -104,6 +95,7 @@ Datum by_hand(FunctionCallInfo fcinfo, const char *what, Timestamp at, Remark re
   const Identity caller = become(owner_of(own_table(schema, "anomalies")));
   lock_incidents(schema);
   StoredIncident stored = {};
+  if (load_incident(schema, id, tenants, &stored) && is_of_future(stored.incident)) settle_future(schema);
   if (!load_incident(schema, id, tenants, &stored)) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no incident " INT64_FORMAT, id),
                     errhint("See anomalies_active for those that are open.")));
@@ -139,6 +131,10 @@ Pruned prune_incidents(Oid schema, Timestamp as_of, int most) {
   if (retention_days == 0) return pruned;
   const Timestamp before = as_of - retention_days * USECS_PER_DAY;
   SPI_connect();
+  if (holds_future(schema, most)) {
+    lock_incidents(schema);
+    settle_future(schema);
+  }
   Parameters oldest;
   oldest.time(before);
   if (oldest.run(
@@ -193,8 +189,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_scan) {
   require_fresh_snapshots("anomalies_scan");
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const Oid schema = extension_schema(fcinfo);
-  const Timestamp as_of = timestamp_argument(fcinfo, 1, "as_of");
-  refuse_future(as_of);
+  const Timestamp as_of = past_argument(fcinfo, 1, "as_of");
   InitMaterializedSRF(fcinfo, 0);
   const char *name = text_or_null(fcinfo, 0);
   name == nullptr ? scan_all(result, schema, as_of) : scan_one(result, schema, name, as_of);
@@ -203,7 +198,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_scan) {
 
 // anomaly_acknowledge(id, note, until, as_of) -> anomalies
 ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_acknowledge) {
-  const Timestamp at = timestamp_argument(fcinfo, 3, "as_of");
+  const Timestamp at = past_argument(fcinfo, 3, "as_of");
   std::optional<Timestamp> until;
   if (!PG_ARGISNULL(2)) until = timestamp_argument(fcinfo, 2, "until");
   const Remark remark = {note_argument(fcinfo, 1), std::nullopt, true};
@@ -213,7 +208,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_acknowledge) {
 
 // anomaly_resolve(id, note, false_positive, as_of) -> anomalies
 ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_resolve) {
-  const Timestamp at = timestamp_argument(fcinfo, 3, "as_of");
+  const Timestamp at = past_argument(fcinfo, 3, "as_of");
   Remark remark = {note_argument(fcinfo, 1), std::nullopt, true};
   if (!PG_ARGISNULL(2)) remark.false_positive = PG_GETARG_BOOL(2);
   return by_hand(fcinfo, "anomaly_resolve", at, remark, [&](Incident &incident) { return resolve(incident, at); });
@@ -224,7 +219,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomalies_prune) {
   require_fresh_snapshots("anomalies_prune");
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   const int most = int_argument(fcinfo, 0, "max_rows", 1, PG_INT32_MAX);
-  const Timestamp as_of = timestamp_argument(fcinfo, 1, "as_of");
+  const Timestamp as_of = past_argument(fcinfo, 1, "as_of");
   InitMaterializedSRF(fcinfo, 0);
   const Pruned pruned = prune_incidents(extension_schema(fcinfo), as_of, most);
   Row row;

@@ -1,5 +1,6 @@
-// The launcher: which database is due, and what became of its worker.
+// The launcher: which database is due, and what became of its worker. All of its times are of uptime().
 #include "../core/backoff.hpp"
+#include "clock.hpp"
 #include "guard.hpp"
 #include "runs.hpp"
 #include "settings.hpp"
@@ -44,7 +45,7 @@ constexpr Duration kGrace = 5 * kSecond;
 struct RunningWorker {
   Oid database;  // InvalidOid: free
   BackgroundWorkerHandle *handle;
-  TimestampTz ended_at;  // when it was told to end; 0: it was not
+  Duration ended_at;  // when it was told to end; 0: it was not
 };
 
 RunningWorker workers[kMostWorkers];
@@ -105,7 +106,7 @@ bool contains(const List *databases, Oid database) {
 
 // Gives every eligible database a record, and takes those of others away. Not before a naptime is over does its first
 // worker start: should one ever crash the server, the server has that long to be of use.
-void update_records(const List *databases, TimestampTz first_start) {
+void update_records(const List *databases, Duration first_start) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   for (DatabaseRecord &record : shared->databases) {
     if (OidIsValid(record.database) && record.worker_pid == 0 && !contains(databases, record.database)) {
@@ -143,7 +144,7 @@ void note_failure(Oid database, const char *problem) {
     news = problem != nullptr && std::strcmp(record->error, problem) != 0;
     if (news) strlcpy(record->error, problem, sizeof record->error);
     record->failures++;
-    record->next_start = GetCurrentTimestamp() + wait_after(record->failures, naptime * kSecond);
+    record->next_start = uptime() + wait_after(record->failures, naptime * kSecond);
   }
   LWLockRelease(shared->lock);
   if (news) ereport(LOG, (errmsg("anomaly_insights: no worker for database %u: %s", database, problem)));
@@ -193,12 +194,12 @@ void start_next_at_once(Oid database) {
 
 // Ends the worker that has been at one step for too long: what it runs may be code that swallows a cancel, or waits for
 // what no timeout ends. Returns when to look again.
-TimestampTz end_if_overdue(RunningWorker *worker) {
+Duration end_if_overdue(RunningWorker *worker) {
   if (worker_statement_timeout == 0) return DT_NOEND;
   const Duration limit = worker_statement_timeout * (kSecond / 1000) + kGrace;
   const CheckedStep checked = check_step(worker->database, limit);
   const WorkerStep &step = checked.step;
-  const TimestampTz now = GetCurrentTimestamp();
+  const Duration now = uptime();
   // A step that has yet to begin ends no sooner.
   if (!checked.overdue) return (step.since == 0 ? now : step.since) + limit;
   TerminateBackgroundWorker(worker->handle);
@@ -213,12 +214,12 @@ TimestampTz end_if_overdue(RunningWorker *worker) {
 }
 
 // The same for all. Code that does not end at all keeps its process and the locks of its source, and no more than that.
-TimestampTz end_overdue_workers() {
-  TimestampTz next = DT_NOEND;
+Duration end_overdue_workers() {
+  Duration next = DT_NOEND;
   for (RunningWorker &worker : workers) {
     if (!OidIsValid(worker.database)) continue;
-    TimestampTz look_again = worker.ended_at == 0 ? end_if_overdue(&worker) : worker.ended_at + kGrace;
-    if (worker.ended_at != 0 && GetCurrentTimestamp() >= look_again) {
+    Duration look_again = worker.ended_at == 0 ? end_if_overdue(&worker) : worker.ended_at + kGrace;
+    if (worker.ended_at != 0 && uptime() >= look_again) {
       release(&worker);
       look_again = 0;
     }
@@ -246,7 +247,7 @@ bool is_running(Oid database) {
 void mark_started(Oid database) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   if (DatabaseRecord *record = find_database(database)) {
-    record->last_start = GetCurrentTimestamp();
+    record->last_start = uptime();
     record->step = WorkerStep();
     record->step.since = record->last_start;
     strlcpy(record->step.name, "connecting", sizeof record->step.name);
@@ -284,9 +285,9 @@ void start_worker(RunningWorker *slot, Oid database, Oid role) {
 }
 
 // The database that has been due for longest; InvalidOid where none is. `next`: when the next one will be.
-Oid due_database(TimestampTz now, TimestampTz *next) {
+Oid due_database(Duration now, Duration *next) {
   Oid due = InvalidOid;
-  TimestampTz due_since = now;
+  Duration due_since = now;
   LWLockAcquire(shared->lock, LW_SHARED);
   for (const DatabaseRecord &record : shared->databases) {
     if (!OidIsValid(record.database) || is_running(record.database)) continue;
@@ -302,9 +303,9 @@ Oid due_database(TimestampTz now, TimestampTz *next) {
 }
 
 // Starts what is due; returns when to look again.
-TimestampTz start_due_workers() {
-  const TimestampTz now = GetCurrentTimestamp();
-  TimestampTz next = now + naptime * kSecond;
+Duration start_due_workers() {
+  const Duration now = uptime();
+  Duration next = now + naptime * kSecond;
   StartTransactionCommand();
   update_records(eligible_databases(), next);
   Oid role = InvalidOid;
@@ -322,8 +323,8 @@ TimestampTz start_due_workers() {
   return next;
 }
 
-void wait_until(TimestampTz next) {
-  const long delay = next == DT_NOEND ? -1L : TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
+void wait_until(Duration next) {
+  const long delay = next == DT_NOEND ? -1L : TimestampDifferenceMilliseconds(uptime(), next);
   const int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (delay >= 0 ? WL_TIMEOUT : 0);
   // At least a moment, so that a clock that stands still does not make it spin.
   WaitLatch(MyLatch, events, delay < 0 ? delay : Max(delay, 10L), PG_WAIT_EXTENSION);
@@ -342,7 +343,7 @@ void wait_until(TimestampTz next) {
     MemoryContextSwitchTo(turn);
     MemoryContextReset(turn);
     collect_ended_workers();
-    TimestampTz next = DT_NOEND;
+    Duration next = DT_NOEND;
     if (naptime > 0) {
       SetCurrentStatementStartTimestamp();
       next = start_due_workers();

@@ -174,7 +174,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_anomaly_unmute) {
   const Oid schema = extension_schema(fcinfo);
   Parameters parameters;
   parameters.bigint(id);
-  parameters.time(timestamp_argument(fcinfo, 1, "at"));
+  parameters.time(past_argument(fcinfo, 1, "at"));
   put_tenants(parameters, tenants_of(schema, GetUserId()));
   SPI_connect();
   const Identity caller = become(owner_of(own_table(schema, "anomaly_mutes")));

@@ -3,6 +3,7 @@
 #include "../core/backoff.hpp"
 #include "actor.hpp"
 #include "catalog.hpp"
+#include "clock.hpp"
 #include "incident_store.hpp"
 #include "settings.hpp"
 #include "statement.hpp"
@@ -84,11 +85,13 @@ void copy_text(char *to, int size, const char *from) {
 bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const char *run_by, const char *message,
              std::uint64_t deliveries) {
   run->last_run = begin;
-  run->duration = end - begin;
-  run->touched = end;
+  run->duration = Max(0, end - begin);
+  run->touched = run->up_at_run = uptime();
+  run->last_outcome = message == nullptr ? TickOutcome::kDone : TickOutcome::kFailed;
   copy_text(run->run_by, sizeof run->run_by, run_by);
   if (message == nullptr) {
     run->last_success = begin;
+    run->up_at_success = run->touched;
     run->deliveries = deliveries;
     run->failures = 0;
     run->next_run = 0;
@@ -100,8 +103,9 @@ bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const char *run
   const bool news = std::strcmp(error, run->error) != 0;
   copy_text(run->error, sizeof run->error, error);
   run->last_error_at = begin;
+  run->up_at_error = run->touched;
   run->failures++;
-  run->next_run = end + wait_after(run->failures, Max(naptime, 1) * kSecond);
+  run->next_run = run->touched + wait_after(run->failures, Max(naptime, 1) * kSecond);
   return news;
 }
 
@@ -123,10 +127,11 @@ RunRecord read_stored_run(Oid schema, const char *source) {
   RunRecord run = {};
   Parameters parameters;
   parameters.text(source);
-  const char *statement = own_statement(schema,
-                                        "SELECT last_run, last_success, last_error_at, deliveries, failures, run_by, "
-                                        "last_error, extract(epoch FROM duration)::float8 FROM @.anomaly_runs "
-                                        "WHERE source = $1");
+  const char *statement =
+      own_statement(schema,
+                    "SELECT last_run, last_success, last_error_at, deliveries, failures, run_by, "
+                    "last_error, extract(epoch FROM duration)::float8, superseded FROM @.anomaly_runs "
+                    "WHERE source = $1");
   if (parameters.run(statement, SPI_OK_SELECT) == 0) return run;
   Columns columns(0);
   run.database = MyDatabaseId;
@@ -140,6 +145,7 @@ RunRecord read_stored_run(Oid schema, const char *source) {
   const Text error = columns.text();
   if (!is_null(error)) copy(run.error, sizeof run.error, error);
   run.duration = static_cast<Duration>(columns.number_or_null().value_or(0) * kSecond);
+  if (columns.boolean()) run.last_outcome = TickOutcome::kSuperseded;
   return run;
 }
 
@@ -156,12 +162,12 @@ void store_run(Oid schema, const char *source, const RunRecord &run) {
   parameters.text(run.run_by);
   parameters.run(own_statement(schema,
                                "INSERT INTO @.anomaly_runs (source, last_run, last_success, duration, deliveries, "
-                               "failures, last_error, last_error_at, run_by) "
-                               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (source) DO UPDATE SET "
+                               "failures, last_error, last_error_at, run_by, superseded) "
+                               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false) ON CONFLICT (source) DO UPDATE SET "
                                "last_run = excluded.last_run, last_success = excluded.last_success, "
                                "duration = excluded.duration, deliveries = excluded.deliveries, "
                                "failures = excluded.failures, last_error = excluded.last_error, "
-                               "last_error_at = excluded.last_error_at, run_by = excluded.run_by"),
+                               "last_error_at = excluded.last_error_at, run_by = excluded.run_by, superseded = false"),
                  SPI_OK_INSERT);
 }
 
@@ -171,9 +177,11 @@ bool record_in_table(Oid schema, const char *source, const char *run_by, Timesta
   RunRecord run = read_stored_run(schema, source);
   const bool first = !OidIsValid(run.database);
   const bool was_failing = run.failures > 0;
+  // What would be told of it otherwise is over, or of a clock that was ahead.
+  const bool outdated = run.last_outcome == TickOutcome::kSuperseded || run.last_run > begin;
   const bool news = add_result(&run, begin, result, run_by);
   const bool stepped = result.opened + result.updated + result.resolved > 0;
-  if (first || news || stepped || was_failing != (run.failures > 0)) store_run(schema, source, run);
+  if (first || news || stepped || outdated || was_failing != (run.failures > 0)) store_run(schema, source, run);
   SPI_finish();
   return news;
 }
@@ -217,13 +225,41 @@ void call_at_transaction_end() {
 // Notes that another session was at it.
 void note_turned_away(const char *source) {
   if (shared == nullptr) return;
-  const TimestampTz now = GetCurrentTimestamp();
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   RunRecord *run = find_run(MyDatabaseId, hash_of(source), true);
-  run->turned_away = now;
-  run->touched = now;
+  run->touched = run->turned_away = uptime();
+  run->last_outcome = TickOutcome::kBusy;
   if (DatabaseRecord *record = find_database(MyDatabaseId)) record->waits = true;
   LWLockRelease(shared->lock);
+}
+
+// Notes that it was evaluated at a later time. Without shared memory that says little of a source of which no run is
+// known: then nothing is kept.
+void note_superseded(Oid schema, const char *source) {
+  if (shared == nullptr) {
+    if (!try_lock_source(schema, source)) return;
+    SPI_connect();
+    Parameters parameters;
+    parameters.text(source);
+    parameters.run(
+        own_statement(schema, "UPDATE @.anomaly_runs SET superseded = true WHERE source = $1 AND NOT superseded"),
+        SPI_OK_UPDATE);
+    SPI_finish();
+    return;
+  }
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  RunRecord *run = find_run(MyDatabaseId, hash_of(source), true);
+  run->touched = uptime();
+  run->last_outcome = TickOutcome::kSuperseded;
+  LWLockRelease(shared->lock);
+}
+
+// As the clock should have been when each of its times was taken.
+RunRecord settled(RunRecord run) {
+  run.last_run = not_ahead(run.last_run, run.up_at_run);
+  run.last_success = not_ahead(run.last_success, run.up_at_success);
+  run.last_error_at = not_ahead(run.last_error_at, run.up_at_error);
+  return run;
 }
 
 }  // namespace
@@ -236,7 +272,10 @@ void request_shared_memory() {
 }
 
 bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz begin, const TickResult &result) {
-  if (result.outcome == TickOutcome::kSuperseded) return false;
+  if (result.outcome == TickOutcome::kSuperseded) {
+    note_superseded(schema, source);
+    return false;
+  }
   if (result.outcome == TickOutcome::kBusy) {
     note_turned_away(source);
     return false;
@@ -258,7 +297,7 @@ RunRecord read_run(Oid schema, const char *source) {
     // The table is unlogged, so a standby has none.
     if (RecoveryInProgress()) return RunRecord();
     SPI_connect();
-    const RunRecord run = read_stored_run(schema, source);
+    const RunRecord run = settled(read_stored_run(schema, source));
     SPI_finish();
     return run;
   }
@@ -266,15 +305,15 @@ RunRecord read_run(Oid schema, const char *source) {
   const RunRecord *found = find_run(MyDatabaseId, hash_of(source), false);
   const RunRecord run = found != nullptr ? *found : RunRecord();
   LWLockRelease(shared->lock);
-  return run;
+  return settled(run);
 }
 
 TimestampTz last_turned_away(const char *source) {
   // Without it that is not known, and nothing to be read from the table.
-  return shared == nullptr ? 0 : read_run(InvalidOid, source).turned_away;
+  return shared == nullptr ? 0 : clock_at(read_run(InvalidOid, source).turned_away);
 }
 
-TimestampTz woken_start(const DatabaseRecord &record) { return record.last_start + kSecond; }
+Duration woken_start(const DatabaseRecord &record) { return record.last_start + kSecond; }
 
 DatabaseRecord *find_database(Oid database) {
   for (DatabaseRecord &record : shared->databases) {
@@ -285,7 +324,7 @@ DatabaseRecord *find_database(Oid database) {
 
 void note_step(const char *source, const char *name) {
   WorkerStep step = {};
-  step.since = GetCurrentTimestamp();
+  step.since = uptime();
   step.of_source = source != nullptr;
   if (step.of_source) step.source_hash = hash_of(source);
   copy_text(step.name, sizeof step.name, step.of_source ? source : name);
@@ -305,11 +344,10 @@ CheckedStep check_step(Oid database, Duration limit) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   if (const DatabaseRecord *record = find_database(database)) checked.step = record->step;
   const WorkerStep &step = checked.step;
-  const TimestampTz now = GetCurrentTimestamp();
-  checked.overdue = step.since != 0 && now >= step.since + limit;
+  checked.overdue = step.since != 0 && uptime() >= step.since + limit;
   if (checked.overdue && step.of_source) {
     RunRecord *run = find_run(database, step.source_hash, true);
-    checked.news = add_run(run, step.since, now, kWorkerName, kNotStopped, 0);
+    checked.news = add_run(run, clock_at(step.since), GetCurrentTimestamp(), kWorkerName, kNotStopped, 0);
   }
   LWLockRelease(shared->lock);
   return checked;

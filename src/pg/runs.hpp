@@ -14,14 +14,16 @@ namespace insights::pg {
 
 constexpr int kErrorLength = 512;
 
-// What is known of the evaluations of a source. Times are 0 where there is none.
+// What is known of the evaluations of a source. Times are 0 where there is none; a Duration is a time of uptime().
 struct RunRecord {
   Oid database;  // InvalidOid: nothing is known
   std::uint64_t source_hash;
   TimestampTz last_run, last_success, last_error_at;
-  TimestampTz next_run;  // of the worker
-  TimestampTz touched;
-  TimestampTz turned_away;  // when an evaluation last found another session at it
+  Duration up_at_run, up_at_success, up_at_error;  // the same by uptime(), for the clock may have been ahead
+  Duration next_run;                               // of the worker
+  Duration touched;
+  Duration turned_away;      // when an evaluation last found another session at it
+  TickOutcome last_outcome;  // of the last evaluation, whether it came to anything or not
   Duration duration;
   std::uint64_t deliveries;
   int failures;  // in a row
@@ -31,7 +33,7 @@ struct RunRecord {
 
 // What a worker is at: a source, or something of the database as a whole.
 struct WorkerStep {
-  TimestampTz since;  // 0: nothing
+  Duration since;  // of uptime(); 0: nothing
   bool of_source;
   std::uint64_t source_hash;
   char name[NAMEDATALEN];  // of the source, as much as fits; or what it does
@@ -39,15 +41,15 @@ struct WorkerStep {
 
 // What the launcher knows of a database.
 struct DatabaseRecord {
-  Oid database;    // InvalidOid: the record is free
-  int worker_pid;  // 0: none is running
-  TimestampTz last_start, next_start;
-  int failures;   // starts in a row that came to nothing
-  bool absent;    // it has no extension
-  bool reported;  // its worker came to an end by itself
-  bool told;      // or left a word in `error` of what kept it from that
-  bool woken;     // something that the worker should look at has happened
-  bool waits;     // its worker was turned away by a session that has not ended since
+  Oid database;                     // InvalidOid: the record is free
+  int worker_pid;                   // 0: none is running
+  Duration last_start, next_start;  // of uptime()
+  int failures;                     // starts in a row that came to nothing
+  bool absent;                      // it has no extension
+  bool reported;                    // its worker came to an end by itself
+  bool told;                        // or left a word in `error` of what kept it from that
+  bool woken;                       // something that the worker should look at has happened
+  bool waits;                       // its worker was turned away by a session that has not ended since
   WorkerStep step;
   char error[kErrorLength];
 };
@@ -78,17 +80,17 @@ bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz 
 // counts: that may have been the caller's own doing.
 void record_scan(Oid schema, const char *source, TimestampTz start, const TickResult &result);
 
-// All zero where nothing is known.
+// All zero where nothing is known. No time of it is ahead of the clock.
 RunRecord read_run(Oid schema, const char *source);
 
-// When an evaluation of the source was last turned away; 0 where that is not known.
+// When an evaluation of the source was last turned away, by the clock; 0 where that is not known.
 TimestampTz last_turned_away(const char *source);
 
 // The record of a database, which the caller's lock guards; null where there is none.
 DatabaseRecord *find_database(Oid database);
 
 // When a worker starts that is woken: once in a second at most, whatever sessions do.
-TimestampTz woken_start(const DatabaseRecord &record);
+Duration woken_start(const DatabaseRecord &record);
 
 // What the worker is at, from now on; `source` is null where that is no source, but `name`.
 void note_step(const char *source, const char *name);

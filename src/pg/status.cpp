@@ -1,6 +1,7 @@
 // anomaly_insights_status: what the runs and the worker are up to.
 #include "arguments.hpp"
 #include "catalog.hpp"
+#include "clock.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
@@ -61,7 +62,7 @@ LockHolder not_the_worker(LockHolder holder) {
 }
 
 // Whether the last that came of the source was that another session was in the way.
-bool is_turned_away(const RunRecord &run) { return run.turned_away > run.last_run; }
+bool is_turned_away(const RunRecord &run) { return run.last_outcome == TickOutcome::kBusy; }
 
 // Of these tenants; 0: of all.
 std::int64_t open_incidents(Oid schema, const char *source, Datum tenants) {
@@ -102,6 +103,7 @@ LockHolder holder_of(Oid schema, const char *source, const RunRecord &run) {
 const char *state_of(const RunRecord &run, const char *change, const LockHolder &holder) {
   if (change != nullptr) return "changed";
   if (holder.who != nullptr && is_turned_away(run)) return "busy";
+  if (run.last_outcome == TickOutcome::kSuperseded) return "superseded";
   if (run.last_run == 0) return "never run";
   return run.failures > 0 ? "failing" : "ok";
 }
@@ -115,9 +117,9 @@ TimestampTz next_run(const RunRecord &run) {
   if (shared == nullptr || naptime == 0) return 0;
   LWLockAcquire(shared->lock, LW_SHARED);
   const DatabaseRecord *record = find_database(MyDatabaseId);
-  const TimestampTz next_start = record != nullptr ? record->next_start : 0;
+  const Duration next_start = record != nullptr ? record->next_start : 0;
   LWLockRelease(shared->lock);
-  return Max(next_start, run.next_run);
+  return clock_at(Max(next_start, run.next_run));
 }
 
 void put_status(ReturnSetInfo *result, const Source &registered, Datum tenants, const WorkerState &worker) {
@@ -142,7 +144,7 @@ void put_status(ReturnSetInfo *result, const Source &registered, Datum tenants, 
   row.text(Text(worker.said));
   row.text(Text(worker.state));
   row.text(holder.who == nullptr ? Text() : Text(holder.who));
-  put_time(&row, holder.since);
+  put_time(&row, not_ahead(holder.since, 0));
   row.store(result);
 }
 

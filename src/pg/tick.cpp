@@ -1,6 +1,7 @@
 #include "tick.hpp"
 
 #include "detection.hpp"
+#include "future.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
 #include "runs.hpp"
@@ -87,6 +88,17 @@ bool is_kept_from_us(Oid schema, const char *source, Timestamp since, const List
   return last_turned_away(source) >= since || !try_lock_source(schema, source);
 }
 
+// What is stored of a source, with no time that is yet to come. False where another session keeps us from that.
+bool load_settled(Oid schema, const Source *source, Timestamp as_of, const LifecyclePolicy &policy,
+                  StoredKeys *stored) {
+  *stored = load_keys(schema, source->name, as_of, policy);
+  if (!stored->of_future) return true;
+  if (!wait_for_incidents(schema)) return false;
+  settle_future(schema);
+  *stored = load_keys(schema, source->name, as_of, policy);
+  return true;
+}
+
 TickResult evaluate(Oid schema, const Source *source, Timestamp as_of) {
   TickResult result = {};
   Detection detection = usual_detection(as_of);
@@ -96,8 +108,10 @@ TickResult evaluate(Oid schema, const Source *source, Timestamp as_of) {
     return result;
   }
   SPI_connect();
-  const StoredKeys stored = load_keys(schema, source->name, as_of, policy);
-  if (stored.newest > as_of) {
+  StoredKeys stored = {};
+  if (!load_settled(schema, source, as_of, policy, &stored)) {
+    result.outcome = TickOutcome::kBusy;
+  } else if (stored.newest > as_of) {
     result.outcome = TickOutcome::kSuperseded;
   } else {
     const std::string_view rollup = scan_as_owner(schema, source, &detection);
@@ -152,6 +166,7 @@ int resolve_left_incidents(Oid schema, Timestamp as_of, const List *busy) {
   const LifecyclePolicy policy = lifecycle_policy();
   int resolved = 0;
   SPI_connect();
+  if (holds_future(schema, 0) && wait_for_incidents(schema)) settle_future(schema);
   if (load_left_incidents(schema, as_of, policy).count > 0 && wait_for_incidents(schema)) {
     const LeftIncidents left = load_left_incidents(schema, as_of, policy);
     for (std::size_t i = 0; i < left.count; ++i) {

@@ -2,6 +2,7 @@
 #include "worker.hpp"
 
 #include "catalog.hpp"
+#include "clock.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
@@ -138,7 +139,7 @@ bool find_due_sources(List **names, ErrorData **error) {
     foreach (cell, all_sources(installation.schema)) {
       const auto *source = static_cast<Source *>(lfirst(cell));
       const RunRecord run = read_run(installation.schema, source->name);
-      if (run.next_run > GetCurrentTimestamp()) continue;
+      if (run.next_run > uptime()) continue;
       List **due = run.last_error_at == 0 ? names : &failed;
       MemoryContext transaction = MemoryContextSwitchTo(memory);
       *due = lappend(*due, pstrdup(source->name));
