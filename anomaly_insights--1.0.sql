@@ -170,7 +170,7 @@ RETURNS TABLE (
   retried bigint, retried_ended bigint, retried_delivered bigint, transient_retried_delivered bigint,
   transient_retried_ended bigint, rate_limited_retried_ended bigint, rate_limited_retried_delivered bigint,
   transient_failed bigint, rate_limited_failed bigint,
-  near_failure bigint, delivered_attempts bigint, oldest_pending_seconds bigint,
+  near_failure bigint, delivered_attempts bigint, oldest_pending_seconds bigint, unmapped bigint,
   detector_settled bigint, detector_failures bigint)
 AS 'MODULE_PATHNAME', 'ai_rollup_cells' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000;
 COMMENT ON FUNCTION @extschema@.rollup_cells(@extschema@.delivery_rollup) IS
@@ -796,7 +796,8 @@ CREATE UNLOGGED TABLE @extschema@.anomaly_runs (
   last_error text,
   last_error_at timestamptz,
   run_by text NOT NULL,
-  superseded boolean NOT NULL
+  superseded boolean NOT NULL,
+  unmapped bigint NOT NULL
 );
 COMMENT ON TABLE @extschema@.anomaly_runs IS
   'the last run of each source that brought news, where the library is not preloaded; see anomaly_insights_status()';
@@ -811,17 +812,18 @@ COMMENT ON COLUMN @extschema@.anomaly_runs.last_error_at IS 'when the last one b
 COMMENT ON COLUMN @extschema@.anomaly_runs.run_by IS 'who ran it';
 COMMENT ON COLUMN @extschema@.anomaly_runs.superseded IS
   'a later one came to nothing, since the source had been evaluated as of a time after its own';
+COMMENT ON COLUMN @extschema@.anomaly_runs.unmapped IS 'of the deliveries, those with a status that nobody knows';
 REVOKE ALL ON TABLE @extschema@.anomaly_runs FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.anomaly_insights_status()
 RETURNS TABLE (
   source text, state text, last_run timestamptz, last_success timestamptz, duration interval, deliveries bigint,
   open_incidents bigint, failures int, next_run timestamptz, last_error text, last_error_at timestamptz, run_by text,
-  worker text, worker_state text, held_by text, held_since timestamptz)
+  worker text, worker_state text, held_by text, held_since timestamptz, unmapped bigint)
 AS 'MODULE_PATHNAME', 'ai_status' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 2
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.anomaly_insights_status() IS
-  'a row per source: how its last evaluation went, what is open, which other session keeps the worker from it (held_by, whose transaction began at held_since), and what the worker of this database is doing; worker_state is running, waiting, starting, failing, off, no launcher, not preloaded or recovery';
+  'a row per source: how its last evaluation went, what is open, which other session keeps the worker from it (held_by, whose transaction began at held_since), how many of the deliveries have a status that nobody knows (unmapped), and what the worker of this database is doing; worker_state is running, waiting, starting, failing, off, no launcher, not preloaded or recovery';
 REVOKE ALL ON FUNCTION @extschema@.anomaly_insights_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.anomaly_insights_status() TO pg_monitor;
 

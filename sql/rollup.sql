@@ -48,6 +48,7 @@ SELECT tenant_id, endpoint, date_trunc('hour', created_at, 'UTC') AS slot_start,
        count(*) FILTER (WHERE status = 'pending' AND attempts >= max_attempts - 1) AS near_failure,
        coalesce(sum(greatest(attempts, 1)) FILTER (WHERE arrived), 0) AS delivered_attempts,
        coalesce(ceil(extract(epoch FROM date_trunc('hour', created_at, 'UTC') + interval '1 hour' - min(created_at) FILTER (WHERE status = 'pending'))) - 1, 0)::bigint AS oldest_pending_seconds,
+      count(*) FILTER (WHERE (status IN ('delivered', 'failed', 'dead_letter', 'pending')) IS NOT TRUE) AS unmapped,
        count(*) FILTER (WHERE arrived OR failure) AS detector_settled, count(*) FILTER (WHERE failure AND NOT arrived) AS detector_failures
 FROM d, LATERAL (SELECT coalesce(status = 'delivered', false) AS arrived,
   coalesce(status IN ('failed', 'dead_letter'), false) OR coalesce(triage_label IN ('permanent_4xx', 'transient_endpoint_down'), false) AS failure,

@@ -66,6 +66,18 @@ Observed flagged_observation(const Anomaly &anomaly, const Detection &detection)
   return observed;
 }
 
+// The counts of one group; adds its unmapped deliveries.
+RateCounts read_counts(RollupReader &reader, const Detection &detection, std::uint64_t *unmapped, Poll &poll) {
+  RateCounter counter(detection);
+  RollupReader::Cell cell;
+  while (reader.next_cell(cell)) {
+    poll.tick();
+    counter.add(cell.slot, slot_counts(cell.tally, Method::kRate));
+    *unmapped += cell.tally[Counter::kUnmapped];
+  }
+  return counter.finish();
+}
+
 }  // namespace
 
 Observations observe(std::string_view flat, const Detection &detection, const std::pmr::vector<IncidentKey> &watched,
@@ -73,7 +85,7 @@ Observations observe(std::string_view flat, const Detection &detection, const st
   Evaluation evaluation(detection, memory);
   RollupReader reader(flat, memory);
   RollupReader::Group group;
-  Observations observations{std::pmr::vector<Observed>(memory), 0};
+  Observations observations{std::pmr::vector<Observed>(memory), 0, 0};
   // Both come in the same order.
   auto next_watched = watched.begin();
   const auto watch = [&](const IncidentKey &key, const RateCounts &counts) {
@@ -83,7 +95,7 @@ Observations observe(std::string_view flat, const Detection &detection, const st
   if (fleet_watched) ++next_watched;
   while (reader.next_group(group)) {
     poll.tick();
-    const RateCounts counts = read_rate_counts(reader, detection, poll);
+    const RateCounts counts = read_counts(reader, detection, &observations.unmapped, poll);
     evaluation.add(group, counts);
     const IncidentKey key{false, group.tenant, group.endpoint};
     while (next_watched != watched.end() && *next_watched < key) watch(*next_watched++, RateCounts());

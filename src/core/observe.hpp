@@ -34,6 +34,7 @@ struct Observed {
 struct Observations {
   std::pmr::vector<Observed> list;  // in the order of keys, each once
   std::uint64_t deliveries = 0;     // that were counted
+  std::uint64_t unmapped = 0;       // of these, where the rollup keeps that
 };
 
 // Evaluates the detector (method `rate`) on the rollup of detection_edges(). `watched` are keys in their order, each

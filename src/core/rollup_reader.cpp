@@ -11,13 +11,13 @@ bool is_consistent(const Tally &tally, CounterSet kept) {
   };
   const std::uint64_t by_status =
       tally[Counter::kDelivered] + tally[Counter::kFailed] + tally[Counter::kDeadLetter] + tally[Counter::kPending];
-  if (tally[Counter::kTotal] == 0 || by_status > tally[Counter::kTotal] ||
+  if (tally[Counter::kTotal] == 0 || by_status + tally[Counter::kUnmapped] > tally[Counter::kTotal] ||
       !at_most(Counter::kSettled, Counter::kTotal) || !at_most(Counter::kFailures, Counter::kSettled) ||
       !at_most(Counter::kFailures, Counter::kReferenceFailures) ||
       !at_most(Counter::kReferenceFailures, Counter::kTotal)) {
     return false;
   }
-  if ((kept & ~(kStatusCounters | kRateCounters | kReferenceCounters)) == 0) return true;
+  if ((kept & ~(kStatusCounters | kRateCounters | kReferenceCounters | bit(Counter::kUnmapped))) == 0) return true;
   const std::uint64_t labelled = tally[Counter::kTransient] + tally[Counter::kPermanent] +
                                  tally[Counter::kRateLimited] + tally[Counter::kOtherLabel];
   return labelled <= tally[Counter::kTotal] && at_most(Counter::kRetried, Counter::kTotal) &&

@@ -11,7 +11,7 @@
 namespace insights {
 
 // The counters of one (tenant, endpoint, slot). A rollup keeps the set of them that its report needs. All are sums, but
-// for the last, which is a maximum.
+// for kPendingSeconds, which is a maximum.
 enum class Counter : std::uint8_t {
   kTotal,
   kDelivered,
@@ -37,8 +37,9 @@ enum class Counter : std::uint8_t {
   kNearFailure,        // pending, with one attempt left at most
   kDeliveredAttempts,  // the attempts of delivered ones, at least one each
   kPendingSeconds,     // whole seconds from the oldest pending one to the last instant of the slot
+  kUnmapped,           // of a status that nobody knows
 };
-constexpr int kCounters = 24;
+constexpr int kCounters = 25;
 
 using CounterSet = std::uint32_t;  // bit i: counter i
 
@@ -114,7 +115,7 @@ constexpr CounterSet counters_of_status(StatusClass status, bool label_failure) 
     case StatusClass::kPending:
       return bit(Counter::kPending) | label;
     case StatusClass::kUnmapped:
-      break;
+      return bit(Counter::kUnmapped) | label;
   }
   return label;
 }

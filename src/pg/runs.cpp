@@ -83,7 +83,7 @@ void copy_text(char *to, int size, const char *from) {
 
 // Takes a run into the record, which failed where there is an error. Returns whether that is news.
 bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const char *run_by, const char *message,
-             std::uint64_t deliveries) {
+             const TickResult &result) {
   run->last_run = begin;
   run->duration = Max(0, end - begin);
   run->touched = run->up_at_run = uptime();
@@ -92,7 +92,8 @@ bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const char *run
   if (message == nullptr) {
     run->last_success = begin;
     run->up_at_success = run->touched;
-    run->deliveries = deliveries;
+    run->deliveries = result.deliveries;
+    run->unmapped = result.unmapped;
     run->failures = 0;
     run->next_run = 0;
     run->error[0] = '\0';
@@ -111,7 +112,7 @@ bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const char *run
 
 bool add_result(RunRecord *run, TimestampTz begin, const TickResult &result, const char *run_by) {
   const char *message = result.error != nullptr ? result.error->message : nullptr;
-  return add_run(run, begin, GetCurrentTimestamp(), run_by, message, result.deliveries);
+  return add_run(run, begin, GetCurrentTimestamp(), run_by, message, result);
 }
 
 Datum interval_of(Duration duration) {
@@ -130,7 +131,7 @@ RunRecord read_stored_run(Oid schema, const char *source) {
   const char *statement =
       own_statement(schema,
                     "SELECT last_run, last_success, last_error_at, deliveries, failures, run_by, "
-                    "last_error, extract(epoch FROM duration)::float8, superseded FROM @.anomaly_runs "
+                    "last_error, extract(epoch FROM duration)::float8, superseded, unmapped FROM @.anomaly_runs "
                     "WHERE source = $1");
   if (parameters.run(statement, SPI_OK_SELECT) == 0) return run;
   Columns columns(0);
@@ -146,6 +147,7 @@ RunRecord read_stored_run(Oid schema, const char *source) {
   if (!is_null(error)) copy(run.error, sizeof run.error, error);
   run.duration = static_cast<Duration>(columns.number_or_null().value_or(0) * kSecond);
   if (columns.boolean()) run.last_outcome = TickOutcome::kSuperseded;
+  run.unmapped = columns.count();
   return run;
 }
 
@@ -160,15 +162,31 @@ void store_run(Oid schema, const char *source, const RunRecord &run) {
   parameters.text(run.error[0] == '\0' ? nullptr : run.error);
   parameters.time(if_set(run.last_error_at));
   parameters.text(run.run_by);
+  parameters.count(run.unmapped);
   parameters.run(own_statement(schema,
                                "INSERT INTO @.anomaly_runs (source, last_run, last_success, duration, deliveries, "
-                               "failures, last_error, last_error_at, run_by, superseded) "
-                               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false) ON CONFLICT (source) DO UPDATE SET "
+                               "failures, last_error, last_error_at, run_by, superseded, unmapped) "
+                               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, false, $10) "
+                               "ON CONFLICT (source) DO UPDATE SET "
                                "last_run = excluded.last_run, last_success = excluded.last_success, "
                                "duration = excluded.duration, deliveries = excluded.deliveries, "
                                "failures = excluded.failures, last_error = excluded.last_error, "
-                               "last_error_at = excluded.last_error_at, run_by = excluded.run_by, superseded = false"),
+                               "last_error_at = excluded.last_error_at, run_by = excluded.run_by, superseded = false, "
+                               "unmapped = excluded.unmapped"),
                  SPI_OK_INSERT);
+}
+
+// Logs it where it is.
+void log_unmapped(const char *source, const RunRecord &run) {
+  if (!is_unmapped(run)) return;
+  ereport(LOG,
+          (errmsg("anomaly_insights: delivery source \"%s\": " UINT64_FORMAT " of " UINT64_FORMAT
+                  " deliveries have a status that nobody knows",
+                  source, run.unmapped, run.deliveries),
+           errdetail("They count in totals only: no failure among them is seen."),
+           errhint("See which: SELECT * FROM delivery_source_check(%s). Register the source again with all of them "
+                   "in \"statuses\".",
+                   quote_literal_cstr(source))));
 }
 
 bool record_in_table(Oid schema, const char *source, const char *run_by, TimestampTz begin, const TickResult &result) {
@@ -179,10 +197,14 @@ bool record_in_table(Oid schema, const char *source, const char *run_by, Timesta
   const bool was_failing = run.failures > 0;
   // What would be told of it otherwise is over, or of a clock that was ahead.
   const bool outdated = run.last_outcome == TickOutcome::kSuperseded || run.last_run > begin;
+  const bool was_unmapped = is_unmapped(run);
   const bool news = add_result(&run, begin, result, run_by);
   const bool stepped = result.opened + result.updated + result.resolved > 0;
-  if (first || news || stepped || outdated || was_failing != (run.failures > 0)) store_run(schema, source, run);
+  if (first || news || stepped || outdated || was_failing != (run.failures > 0) || was_unmapped != is_unmapped(run)) {
+    store_run(schema, source, run);
+  }
   SPI_finish();
+  if (!was_unmapped) log_unmapped(source, run);
   return news;
 }
 
@@ -282,8 +304,12 @@ bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz 
   }
   if (shared == nullptr) return record_in_table(schema, source, run_by, begin, result);
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  const bool news = add_result(find_run(MyDatabaseId, hash_of(source), true), begin, result, run_by);
+  RunRecord *found = find_run(MyDatabaseId, hash_of(source), true);
+  const bool was_unmapped = is_unmapped(*found);
+  const bool news = add_result(found, begin, result, run_by);
+  const RunRecord run = *found;
   LWLockRelease(shared->lock);
+  if (!was_unmapped) log_unmapped(source, run);
   return news;
 }
 
@@ -347,7 +373,7 @@ CheckedStep check_step(Oid database, Duration limit) {
   checked.overdue = step.since != 0 && uptime() >= step.since + limit;
   if (checked.overdue && step.of_source) {
     RunRecord *run = find_run(database, step.source_hash, true);
-    checked.news = add_run(run, clock_at(step.since), GetCurrentTimestamp(), kWorkerName, kNotStopped, 0);
+    checked.news = add_run(run, clock_at(step.since), GetCurrentTimestamp(), kWorkerName, kNotStopped, TickResult());
   }
   LWLockRelease(shared->lock);
   return checked;

@@ -25,11 +25,15 @@ struct RunRecord {
   Duration turned_away;      // when an evaluation last found another session at it
   TickOutcome last_outcome;  // of the last evaluation, whether it came to anything or not
   Duration duration;
-  std::uint64_t deliveries;
-  int failures;  // in a row
+  std::uint64_t deliveries, unmapped;  // of the last that succeeded
+  int failures;                        // in a row
   char run_by[NAMEDATALEN];
   char error[kErrorLength];  // the last one; empty: none, or it is over
 };
+
+// Whether so many of the deliveries have a status that nobody knows that what the source says of failures is worth
+// nothing: more than 1 %.
+inline bool is_unmapped(const RunRecord &run) { return run.unmapped > run.deliveries / 100; }
 
 // What a worker is at: a source, or something of the database as a whole.
 struct WorkerStep {
@@ -71,9 +75,9 @@ extern Shared *shared;
 // From _PG_init, while libraries are preloaded.
 void request_shared_memory();
 
-// Keeps how a tick of the worker went. `start` is when it began; of a tick that found another session at it only that
-// is kept. Returns whether an error is another one than the last. Without shared memory: with the rights of the tables'
-// owner.
+// Keeps how a tick of the worker went, and logs it where the source has become unmapped. `start` is when it began; of a
+// tick that found another session at it only that is kept. Returns whether an error is another one than the last.
+// Without shared memory: with the rights of the tables' owner.
 bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz start, const TickResult &result);
 
 // The same of a scan by hand. Where a worker looks after this database neither what ended it nor who was in its way

@@ -105,7 +105,8 @@ const char *state_of(const RunRecord &run, const char *change, const LockHolder 
   if (holder.who != nullptr && is_turned_away(run)) return "busy";
   if (run.last_outcome == TickOutcome::kSuperseded) return "superseded";
   if (run.last_run == 0) return "never run";
-  return run.failures > 0 ? "failing" : "ok";
+  if (run.failures > 0) return "failing";
+  return is_unmapped(run) ? "unmapped" : "ok";
 }
 
 void put_time(Row *row, TimestampTz time) { time == 0 ? row->null() : row->time(time); }
@@ -145,6 +146,7 @@ void put_status(ReturnSetInfo *result, const Source &registered, Datum tenants, 
   row.text(Text(worker.state));
   row.text(holder.who == nullptr ? Text() : Text(holder.who));
   put_time(&row, not_ahead(holder.since, 0));
+  run.last_success == 0 ? row.null() : row.count(run.unmapped);
   row.store(result);
 }
 

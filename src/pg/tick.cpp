@@ -27,6 +27,7 @@ std::string_view scan_as_owner(Oid schema, const Source *source, Detection *dete
   const Binding binding = require_binding(*source);
   WindowScan scan = plan_scan(*detection, source, nullptr);
   scan.as_owner = true;
+  scan.counters |= bit(Counter::kUnmapped);
   const std::string_view rollup = scan_for_detection(schema, scan, detection);
   AtEOXact_GUC(false, settings);
   become(caller);
@@ -117,6 +118,7 @@ TickResult evaluate(Oid schema, const Source *source, Timestamp as_of) {
     const std::string_view rollup = scan_as_owner(schema, source, &detection);
     const Observations *observations = observe_rollup(rollup, detection, stored);
     result.deliveries = observations->deliveries;
+    result.unmapped = observations->unmapped;
     // Most ticks end here, with no more than reading done.
     if (!plan_steps(schema, source, stored, *observations, as_of, policy)->empty() &&
         !store_steps(schema, source, rollup, detection, policy, &result)) {

@@ -19,6 +19,7 @@ struct TickResult {
   TickOutcome outcome;
   int opened, updated, resolved;  // incidents; reopened ones count as opened
   std::uint64_t deliveries;       // that were scanned
+  std::uint64_t unmapped;         // of these, with a status that nobody knows
   ErrorData *error;               // of kFailed
 };
 

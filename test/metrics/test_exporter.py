@@ -118,6 +118,19 @@ def test_how_long_a_source_is_held(db):
         assert cursor.execute(query.replace("held_since", "began").encode()).fetchone()["held_seconds"] == pytest.approx(90, abs=5)
 
 
+def test_statuses_that_nobody_knows(exporter, db, database):
+    db.execute("CREATE TABLE words (created_at timestamptz DEFAULT now(), endpoint text, status text)")
+    db.execute("SELECT insights.delivery_source_register('words', 'words')")
+    try:
+        db.execute("INSERT INTO words SELECT now(), '/', CASE i WHEN 1 THEN 'lost' ELSE 'ok' END FROM generate_series(1, 40) i")
+        wait_for("state unmapped", lambda: (database, "words", "unmapped") in keyed(
+            scrape(exporter)["anomaly_insights_source_info"], "datname", "source", "state"))
+        assert keyed(scrape(exporter)["anomaly_insights_run_unmapped"], "datname", "source") == {
+            (database, "words"): 1, (database, "default"): 0}
+    finally:
+        db.execute("SELECT insights.delivery_source_drop('words')")
+
+
 def test_worker(exporter, db, database):
     assert db.execute("SELECT worker_state FROM insights.anomaly_insights_status()").fetchone()[0] in (
         "running", "waiting", "starting")

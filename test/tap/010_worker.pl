@@ -357,6 +357,29 @@ subtest 'rights of the source' => sub {
 	);
 };
 
+subtest 'statuses that nobody knows' => sub {
+	my $offset = -s $node->logfile;
+	my $logged = qr/LOG: .*delivery source "default": \d+ of \d+ deliveries have a status that nobody knows/m;
+	sql(
+		q(INSERT INTO deliveries (created_at, tenant_id, endpoint, status)
+		  SELECT now(), 't', 'swapped', 'lost' FROM generate_series(1, 10000))
+	);
+	wait_for($node, 'shop', q(SELECT state = 'unmapped' AND unmapped >= 10000 FROM anomaly_insights_status()), 'the state says so');
+	wait_for(
+		$node, 'shop',
+		q(SELECT last_run > clock_timestamp() - interval '1 s' FROM anomaly_insights_status()),
+		'evaluations go on'
+	) for 1 .. 2;
+	is(log_lines($node, $logged, $offset), 1, 'the log once');
+	sql(q(DELETE FROM deliveries WHERE endpoint = 'swapped'));
+	wait_for($node, 'shop', q(SELECT state = 'ok' AND unmapped = 0 FROM anomaly_insights_status()), 'it is over');
+	sql(q(INSERT INTO deliveries (created_at, tenant_id, endpoint, status) SELECT now(), 't', 'swapped', 'lost' FROM generate_series(1, 10000)));
+	wait_for($node, 'shop', q(SELECT state = 'unmapped' FROM anomaly_insights_status()), 'and begins again');
+	is(log_lines($node, $logged, $offset), 2, 'which is logged again');
+	sql(q(DELETE FROM deliveries WHERE endpoint = 'swapped'));
+	wait_for($node, 'shop', q(SELECT state = 'ok' FROM anomaly_insights_status()), 'until it is over');
+};
+
 subtest 'where and when' => sub {
 	my $worker = 'SELECT DISTINCT worker FROM anomaly_insights_status()';
 	$node->safe_psql('postgres', 'ALTER SYSTEM SET anomaly_insights.naptime = 0');

@@ -159,6 +159,7 @@ inline Counts counts_of(StatusClass status, const Row &row) {
   count(counts, Counter::kFailed) = status == StatusClass::kFailed;
   count(counts, Counter::kDeadLetter) = status == StatusClass::kDeadLetter;
   count(counts, Counter::kPending) = status == StatusClass::kPending;
+  count(counts, Counter::kUnmapped) = status == StatusClass::kUnmapped;
   count(counts, Counter::kSettled) = delivered || failure;
   count(counts, Counter::kFailures) = failure;
   count(counts, Counter::kReferenceFailures) = failed_by_status || label_failure;

@@ -87,7 +87,7 @@ TEST(Tally, SettledAndFailures) {
 }
 
 TEST(Tally, TheMethodsKeepWhatTheyLookAt) {
-  EXPECT_EQ(kAllCounters, (1U << 24) - 1);
+  EXPECT_EQ(kAllCounters, (1U << 25) - 1);
   EXPECT_EQ(kRateCounters, bit(Counter::kTotal) | bit(Counter::kSettled) | bit(Counter::kFailures));
   EXPECT_EQ(kReferenceCounters, bit(Counter::kTotal) | bit(Counter::kReferenceFailures));
 }

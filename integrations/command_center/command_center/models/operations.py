@@ -100,6 +100,7 @@ class SourceStatus(BaseModel):
     ] = Field(None, description="the same for programs")
     held_by: Optional[str] = Field(None, description="the session that keeps the worker from the source")
     held_since: Optional[datetime] = Field(None, description="when its transaction began")
+    unmapped: Optional[int] = Field(None, description="deliveries among them with a status that nobody knows")
 
 
 class Status(BaseModel):

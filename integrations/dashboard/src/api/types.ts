@@ -210,6 +210,8 @@ export interface SourceStatus {
   last_error: string | null;
   worker: string | null;
   held_by: string | null;
+  deliveries: number | null;
+  unmapped: number | null;
 }
 
 interface FailingEndpoint {

@@ -41,6 +41,11 @@ function SourceLine({ source }: { source: SourceStatus }) {
         )}
       </span>
       {source.state === 'busy' && <p className={styles.error}>held by {source.held_by}</p>}
+      {source.state === 'unmapped' && (
+        <p className={styles.error}>
+          {source.unmapped} of {source.deliveries} deliveries have a status that nobody knows
+        </p>
+      )}
       {source.last_error && <p className={styles.error}>{source.last_error}</p>}
     </li>
   );
