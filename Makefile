@@ -91,6 +91,8 @@ OBJS = \
 	src/pg/source_store.o \
 	src/pg/statement.o \
 	src/pg/status.o \
+	src/pg/status_sample.o \
+	src/pg/status_words.o \
 	src/pg/subtransaction.o \
 	src/pg/tenants.o \
 	src/pg/tick.o \

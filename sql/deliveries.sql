@@ -175,10 +175,10 @@ SELECT count(delivery_source_drop(name)) FROM unnest(ARRAY['typed', 'odd', 'many
 
 -- Labels: stored ones as they are; where none is mapped, those of what failed, from code and text.
 CREATE TABLE plain (id int, created_at timestamptz, url text, state text, code int, message text);
+SELECT count(delivery_source_register('plain', 'plain', '{"status": "state", "http_status": "code", "error": "message", "endpoint": "url"}'));
 INSERT INTO plain SELECT n, :t - n * interval '1 minute', '/a', status, code, message FROM (VALUES
   (1, 'failed', 503, NULL), (2, 'failed', 404, NULL), (3, 'failed', 429, NULL), (4, 'failed', NULL, 'it is raining'), (5, 'delivered', 200, NULL), (6, 'pending', 503, NULL),
   (7, 'delivered', 503, 'timeout'), (8, 'dead', NULL, 'Connection reset by peer'), (9, 'bogus', NULL, NULL)) v (n, status, code, message);
-SELECT count(delivery_source_register('plain', 'plain', '{"status": "state", "http_status": "code", "error": "message", "endpoint": "url"}'));
 SELECT delivery_id, status, status_class, triage_label, triage_score, http_status, error, tenant_id, event_type, attempts FROM delivery_search(source => 'plain', as_of => :t);
 SELECT label, found(jsonb_build_object('triage_label', label), 'plain') FROM unnest(ARRAY['transient_endpoint_down', 'permanent_4xx', 'rate_limited', 'unknown', 'unclassified']) label;
 -- the same, as the triage of reports counts them

@@ -20,6 +20,10 @@ RESET datestyle;
 RESET intervalstyle;
 SET timezone = 'UTC';
 
+-- a subquery cannot hide behind a backslash that ends a string in one session and not in another
+SELECT count(delivery_source_register('d', 'hidden', jsonb_build_object('status',
+  $q$status || '\' || ') || (select rolname from pg_authid limit 1))))::text, NULL::text) FROM d WHERE $2 IS NOT NULL AND $3 IS NOT NULL --' || '*/--'$q$)));
+
 -- a pattern keeps its backslash whatever the reporting session makes of backslashes
 SELECT count(delivery_source_register('d', 'pattern', '{"endpoint": "regexp_replace(endpoint, ''\\d+'', ''N'', ''g'')"}'));
 INSERT INTO d SELECT timestamptz '2025-11-05 14:26:00+00' + i * interval '1 second', 'e' || i, 'failed' FROM generate_series(1, 20) i;
@@ -30,9 +34,7 @@ SELECT endpoint, recent_failures FROM anomalies_current(source => 'pattern', as_
 RESET standard_conforming_strings;
 RESET escape_string_warning;
 
--- a subquery cannot hide behind a backslash that ends a string in one session and not in another
-SELECT count(delivery_source_register('d', 'hidden', jsonb_build_object('status',
-  $q$status || '\' || ') || (select rolname from pg_authid limit 1))))::text, NULL::text) FROM d WHERE $2 IS NOT NULL AND $3 IS NOT NULL --' || '*/--'$q$)));
+-- nor can a subquery hide so
 SET standard_conforming_strings = off;
 SET escape_string_warning = off;
 SELECT count(*) FROM anomalies_current(source => 'hidden', as_of => '2025-11-05 14:30:00+00');

@@ -155,8 +155,8 @@ FROM operator_insights_series('2026-03-28 12:00+00', '2026-03-30', endpoint => '
 
 -- Times without a zone, in a declared one.
 CREATE TABLE wall (created_at timestamp NOT NULL, endpoint text, status text);
-INSERT INTO wall SELECT created_at AT TIME ZONE 'Europe/Berlin', endpoint, status FROM d;
 SELECT 1 AS registered FROM delivery_source_register('wall', 'wall', '{"time_zone": "Europe/Berlin"}');
+INSERT INTO wall SELECT created_at AT TIME ZONE 'Europe/Berlin', endpoint, status FROM d;
 SELECT count(*) AS buckets, count(*) FILTER (WHERE w IS DISTINCT FROM d) AS differ FROM operator_insights_series('2026-03-28 12:00+00', '2026-03-29 12:00+00', '10 minutes', source => 'wall') w
 FULL JOIN operator_insights_series('2026-03-28 12:00+00', '2026-03-29 12:00+00', '10 minutes', source => 'default') d USING (bucket_start);
 

@@ -6,25 +6,47 @@ namespace insights {
 
 namespace {
 
-constexpr std::size_t kLongestWord = 11;
-
 constexpr const char *kNames[kStatusClasses] = {"delivered", "failed", "dead_letter", "pending", "unmapped"};
 
 constexpr const char *kLabels[kLabelClasses] = {"transient_endpoint_down", "permanent_4xx", "rate_limited", "unknown",
                                                 "unclassified"};
 
+// Whether they are the same in any case; `word` is in lower case.
+bool is_word(std::string_view raw, std::string_view word) {
+  return raw.size() == word.size() && std::equal(raw.begin(), raw.end(), word.begin(), [](char c, char lower) {
+           return (c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c) == lower;
+         });
+}
+
+struct DoubtfulWord {
+  std::string_view text;
+  bool beside_delivered;  // only there
+  const char *doubt;
+};
+
+constexpr DoubtfulWord kDoubtfulWords[] = {
+    {"retry", false, "an attempt that failed"},
+    {"retrying", false, "an attempt that failed"},
+    {"retryable", false, "an attempt that failed"},
+    {"deferred", false, "an attempt that failed"},
+    {"discarded", false, "one that was never to be sent"},
+    {"sent", true, "one that has not arrived yet"},
+};
+
 }  // namespace
 
 StatusClass usual_status(std::string_view raw) noexcept {
-  if (raw.size() > kLongestWord) return StatusClass::kUnmapped;
-  char lower[kLongestWord];
-  std::transform(raw.begin(), raw.end(), lower,
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; });
-  const std::string_view text(lower, raw.size());
   for (const UsualWord &word : kUsualWords) {
-    if (word.text == text) return word.status;
+    if (is_word(raw, word.text)) return word.status;
   }
   return StatusClass::kUnmapped;
+}
+
+const char *doubt_of(std::string_view raw, bool has_delivered) noexcept {
+  for (const DoubtfulWord &word : kDoubtfulWords) {
+    if (is_word(raw, word.text) && (has_delivered || !word.beside_delivered)) return word.doubt;
+  }
+  return nullptr;
 }
 
 const char *status_name(StatusClass status) { return kNames[static_cast<int>(status)]; }

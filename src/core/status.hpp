@@ -45,19 +45,27 @@ struct UsualWord {
   StatusClass status;
 };
 
+// "cancelled" is none of them: whether that is a failure only the user can say.
 constexpr UsualWord kUsualWords[] = {
-    {"delivered", StatusClass::kDelivered},  {"success", StatusClass::kDelivered},
-    {"succeeded", StatusClass::kDelivered},  {"ok", StatusClass::kDelivered},
-    {"completed", StatusClass::kDelivered},  {"sent", StatusClass::kDelivered},
-    {"failed", StatusClass::kFailed},        {"failure", StatusClass::kFailed},
-    {"error", StatusClass::kFailed},         {"dead_letter", StatusClass::kDeadLetter},
-    {"dead", StatusClass::kDeadLetter},      {"exhausted", StatusClass::kDeadLetter},
-    {"discarded", StatusClass::kDeadLetter}, {"pending", StatusClass::kPending},
-    {"queued", StatusClass::kPending},       {"scheduled", StatusClass::kPending},
-    {"processing", StatusClass::kPending},   {"sending", StatusClass::kPending},
-    {"retry", StatusClass::kPending},        {"retrying", StatusClass::kPending},
-    {"in_progress", StatusClass::kPending},
+    {"delivered", StatusClass::kDelivered},    {"success", StatusClass::kDelivered},
+    {"succeeded", StatusClass::kDelivered},    {"ok", StatusClass::kDelivered},
+    {"completed", StatusClass::kDelivered},    {"sent", StatusClass::kDelivered},
+    {"failed", StatusClass::kFailed},          {"failure", StatusClass::kFailed},
+    {"error", StatusClass::kFailed},           {"bounced", StatusClass::kFailed},
+    {"dead_letter", StatusClass::kDeadLetter}, {"dead", StatusClass::kDeadLetter},
+    {"exhausted", StatusClass::kDeadLetter},   {"discarded", StatusClass::kDeadLetter},
+    {"pending", StatusClass::kPending},        {"queued", StatusClass::kPending},
+    {"scheduled", StatusClass::kPending},      {"processing", StatusClass::kPending},
+    {"sending", StatusClass::kPending},        {"retry", StatusClass::kPending},
+    {"retrying", StatusClass::kPending},       {"in_progress", StatusClass::kPending},
+    {"deferred", StatusClass::kPending},       {"retryable", StatusClass::kPending},
+    {"available", StatusClass::kPending},      {"executing", StatusClass::kPending},
+    {"running", StatusClass::kPending},
 };
+
+// What a usual word means in some systems that is not what it is taken for here; null for every other text. "sent" is
+// in doubt only where the table says "delivered" as well.
+const char *doubt_of(std::string_view raw, bool has_delivered) noexcept;
 
 // From a raw status to its class: the source's own map, compared exactly, or, where it declares none, the usual words
 // of the field in any case.

@@ -122,15 +122,31 @@ RawStatuses read_statuses(JsonbContainer *object) {
   return statuses;
 }
 
+namespace {
+
+StatusMap status_map(const RawStatuses &statuses, std::pmr::memory_resource *memory) {
+  StatusMap map(memory);
+  for (int i = 0; i < statuses.count; ++i) map.add(statuses.entries[i].raw, statuses.entries[i].status);
+  return map;
+}
+
+}  // namespace
+
+const StatusMap *make_status_map(const RawStatuses &statuses) {
+  ContextMemory *memory = current_memory();
+  const StatusMap *map = nullptr;
+  guarded([&] { map = make_in<StatusMap>(memory, status_map(statuses, memory)); });
+  return map;
+}
+
 std::string_view make_shape(const SlotSpec &slots, const RawStatuses &statuses, CounterSet counters) {
   ContextMemory *memory = current_memory();
   ByteWriter *out = make_in<ByteWriter>(memory, memory);
   guarded([&] {
-    StatusMap map(memory);
-    for (int i = 0; i < statuses.count; ++i) map.add(statuses.entries[i].raw, statuses.entries[i].status);
     SlotGrid grid = slots.edges != nullptr ? SlotGrid::from_edges(slots.edges, slots.edge_count, memory)
                                            : SlotGrid::uniform(slots.origin, slots.width, slots.slots, memory);
-    const Shape shape{std::move(grid), std::move(map), counters, static_cast<std::uint8_t>(GetDatabaseEncoding())};
+    const Shape shape{std::move(grid), status_map(statuses, memory), counters,
+                      static_cast<std::uint8_t>(GetDatabaseEncoding())};
     encode_empty_rollup(shape, *out);
   });
   return out->written();

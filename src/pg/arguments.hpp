@@ -48,6 +48,9 @@ struct RawStatuses {
 // value.
 RawStatuses read_statuses(JsonbContainer *object);
 
+// In the current context.
+const StatusMap *make_status_map(const RawStatuses &statuses);
+
 // The bytes of an empty rollup. `edges`: of the slots; or, where there are none, uniform slots.
 struct SlotSpec {
   const Timestamp *edges = nullptr;

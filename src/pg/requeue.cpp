@@ -70,16 +70,24 @@ const char *pending_status(const Source &source) {
 }
 
 // Whether an UPDATE may set it.
-bool is_settable(Relation relation, const char *expression) {
-  const Form_pg_attribute column = column_of(relation, expression);
+bool is_settable(Form_pg_attribute column) {
   return column != nullptr && column->attgenerated == '\0' && column->attidentity != ATTRIBUTE_IDENTITY_ALWAYS;
 }
 
 void require_settable(const Source &source, Relation relation, Field field) {
-  if (is_settable(relation, source.field(field))) return;
+  if (is_settable(column_of(relation, source.field(field)))) return;
   cannot_replay(source,
                 psprintf("%s is %s, which is no column that could be set", field_name(field), source.field(field)),
                 kNeedsFunction);
+}
+
+// Which column to set to 0: that of the attempts, or the one that holds one less.
+const char *attempts_column(const Source &source, Relation relation) {
+  const char *attempts = source.field(Field::kAttempts);
+  const Form_pg_attribute below = column_of(relation, attempts) == nullptr ? column_below(relation, attempts) : nullptr;
+  if (is_settable(below)) return quote_identifier(NameStr(below->attname));
+  require_settable(source, relation, Field::kAttempts);
+  return attempts;
 }
 
 void append_now(StringInfo query, const Source &source, Field field) {
@@ -93,15 +101,15 @@ void append_now(StringInfo query, const Source &source, Field field) {
 void append_assignments(StringInfo query, const Source &source, Relation relation) {
   appendStringInfo(query, "%s = %s", source.field(Field::kStatus), quote_literal_cstr(pending_status(source)));
   if (source.field(Field::kAttempts) != nullptr) {
-    require_settable(source, relation, Field::kAttempts);
-    appendStringInfo(query, ", %s = 0", source.field(Field::kAttempts));
+    appendStringInfo(query, ", %s = 0", attempts_column(source, relation));
   }
   if (source.field(Field::kNextRetryAt) != nullptr) {
     require_settable(source, relation, Field::kNextRetryAt);
     append_now(query, source, Field::kNextRetryAt);
   }
   const char *updated_at = source.field(Field::kUpdatedAt);
-  if (updated_at != nullptr && is_settable(relation, updated_at)) append_now(query, source, Field::kUpdatedAt);
+  if (updated_at != nullptr && is_settable(column_of(relation, updated_at)))
+    append_now(query, source, Field::kUpdatedAt);
 }
 
 // A condition: of these ids, and failed.

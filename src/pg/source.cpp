@@ -152,6 +152,8 @@ List *all_sources(Oid schema) {
 
 namespace {
 
+constexpr const char *kDefaultSource = "default";
+
 Source *find_by_name(const List *sources, const char *name) {
   const ListCell *cell = nullptr;
   foreach (cell, sources) {
@@ -168,7 +170,7 @@ Source *find_source_if_exists(Oid schema, const char *name) { return find_by_nam
 Source *find_source(Oid schema, const char *name) {
   const List *sources = all_sources(schema);
   if (name == nullptr && list_length(sources) == 1) return static_cast<Source *>(linitial(sources));
-  Source *source = name == nullptr ? nullptr : find_by_name(sources, name);
+  Source *source = find_by_name(sources, name == nullptr ? kDefaultSource : name);
   if (source == nullptr) no_such_source(schema, name, sources);
   return source;
 }

@@ -53,9 +53,9 @@ struct Source {
   const char *field(Field which) const { return fields[static_cast<int>(which)]; }
 };
 
-// The source called `name`; for null, the only one. Reads past privileges and row-level security, since the table has
-// no grants: what a source says gives nothing to a caller who may not read the deliveries.
-// Raises 42704, with the registered names or how to register one.
+// The source called `name`; for null, the only one, or the one called "default". Reads past privileges and row-level
+// security, since the table has no grants: what a source says gives nothing to a caller who may not read the
+// deliveries. Raises 42704, with the registered names or how to register one.
 Source *find_source(Oid schema, const char *name);
 
 // Null where there is none of this name.

@@ -1,13 +1,12 @@
 // delivery_source_check: what a DBA would want to know of a source before relying on it.
-#include "../core/rollup_reader.hpp"
 #include "catalog.hpp"
 #include "guard.hpp"
-#include "memory.hpp"
 #include "role.hpp"
 #include "scan.hpp"
 #include "source.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
+#include "status_words.hpp"
 #include "subtransaction.hpp"
 #include "trust.hpp"
 
@@ -24,9 +23,6 @@ extern "C" {
 namespace insights::pg {
 
 namespace {
-
-// How many of the newest deliveries are looked at for statuses that the map does not know.
-constexpr int kStatusSample = 100000;
 
 // Where the findings go.
 class Report {
@@ -152,46 +148,31 @@ bool check_owner(Report *report, const Source *source, SPIPlanPtr plan) {
   return true;
 }
 
-void check_statuses(Report *report, const Source *source) {
-  SlotSpec slots;
-  slots.width = kMinute;
-  slots.slots = 1;
-  ContextMemory *memory = current_memory();
-  const auto *reader = make_in<RollupReader>(memory, make_shape(slots, source->statuses, kRateCounters), memory);
-  StringInfoData query;
-  initStringInfo(&query);
-  appendStringInfo(&query,
-                   "SELECT status, count(*) FROM (SELECT (%s)::text AS status FROM %s WHERE (%s) IS NOT NULL%s "
-                   "ORDER BY (%s) DESC LIMIT %d) newest GROUP BY status ORDER BY count(*) DESC, status",
-                   source->field(Field::kStatus), source->relation, source->field(Field::kCreatedAt),
-                   source->filter != nullptr ? psprintf(" AND (%s)", source->filter) : "",
-                   source->field(Field::kCreatedAt), kStatusSample);
-  const std::uint64_t rows = run_statement(query.data, SPI_OK_SELECT, true);
-  StringInfoData unmapped;
-  initStringInfo(&unmapped);
-  for (std::uint64_t i = 0; i < rows; ++i) {
-    Columns columns(i);
-    const Text raw = columns.text();
-    if (reader->shape().statuses.classify(raw) != StatusClass::kUnmapped) continue;
-    const char *status = is_null(raw) ? "NULL" : psprintf("\"%.*s\"", static_cast<int>(raw.size()), raw.data());
-    appendStringInfo(&unmapped, "%s%s (" INT64_FORMAT ")", unmapped.len > 0 ? ", " : "", status, columns.bigint());
-  }
-  if (unmapped.len == 0) {
+void check_statuses(Report *report, const Source *source, Relation relation) {
+  const StatusSample sample = sample_statuses(*source, relation);
+  const char *newest = sample.newest ? "newest " : "";
+  if (!sample.taken) {
+    report->add(source->name, "statuses", "warning", "not looked at, since that would read too much of the relation",
+                "An index that begins with the time makes that cheap, and all reports.");
+  } else if (sample.unmapped > 0) {
+    report->add(source->name, "statuses", "warning",
+                psprintf("statuses that no map knows, with their counts: %s", unmapped_list(sample, false)),
+                "Such deliveries count in totals only. Register the source again with \"statuses\" in its mapping.");
+  } else if (const char *doubtful = doubts(*source, sample)) {
+    report->add(source->name, "statuses", "info", doubtful,
+                "If it means that here, register the source again with \"statuses\" in its mapping.");
+  } else {
     report->add(source->name, "statuses", "ok",
-                psprintf("all statuses of the newest %d deliveries are known", kStatusSample));
-    return;
+                psprintf("all statuses of the %s%d deliveries are known", newest, kStatusSample));
   }
-  report->add(source->name, "statuses", "warning",
-              psprintf("statuses that no map knows, with their counts: %s", unmapped.data),
-              "Such deliveries count in totals only. Register the source again with \"statuses\" in its mapping.");
 }
 
 // A superuser looks as who owns the relation, as the worker does: it is that one's code that runs.
-void check_statuses_safely(Report *report, const Source *source) {
-  if (!superuser()) return check_statuses(report, source);
+void check_statuses_safely(Report *report, const Source *source, Relation relation) {
+  if (!superuser()) return check_statuses(report, source, relation);
   const Identity caller = become_restricted(bound_owner(*source));
   const int settings = NewGUCNestLevel();
-  check_statuses(report, source);
+  check_statuses(report, source, relation);
   AtEOXact_GUC(false, settings);
   become(caller);
 }
@@ -230,7 +211,7 @@ void check_source(Report *report, const Source *source, Oid schema, const char *
   const bool trusted = check_mapping(report, source, schema);
   check_types(report, source);
   *check = "statuses";
-  if (trusted) check_statuses_safely(report, source);
+  if (trusted) check_statuses_safely(report, source, relation);
   relation_close(relation, AccessShareLock);
 }
 

@@ -1,6 +1,9 @@
 #include "source_expression.hpp"
 
+#include "catalog.hpp"
+
 extern "C" {
+#include "access/transam.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -11,6 +14,7 @@ extern "C" {
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 }
@@ -71,7 +75,7 @@ char *deparse(Relation relation, Node *expression) {
   return sql;
 }
 
-MappedExpression analyse(Relation relation, Node *raw, bool condition) {
+Node *transform(Relation relation, Node *raw, bool condition, bool check) {
   ParseState *state = make_parsestate(nullptr);
   ParseNamespaceItem *item = addRangeTableEntryForRelation(state, relation, AccessShareLock, nullptr, false, true);
   addNSItemToQuery(state, item, false, true, true);
@@ -83,7 +87,12 @@ MappedExpression analyse(Relation relation, Node *raw, bool condition) {
         coerce_to_target_type(state, expression, UNKNOWNOID, TEXTOID, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
   }
   assign_expr_collations(state, expression);
-  check_contents(state, expression);
+  if (check) check_contents(state, expression);
+  return expression;
+}
+
+MappedExpression analyse(Relation relation, Node *raw, bool condition) {
+  Node *expression = transform(relation, raw, condition, true);
   return MappedExpression{deparse(relation, expression), exprType(expression)};
 }
 
@@ -162,19 +171,86 @@ Form_pg_attribute column_of(Relation relation, const char *expression) {
   return nullptr;
 }
 
-MappedExpression *map_column(Relation relation, const char *column) {
+namespace {
+
+// The first column whose name fits.
+template <typename Fits>
+MappedExpression *map_column_that(Relation relation, Fits fits) {
   const TupleDesc descriptor = RelationGetDescr(relation);
   for (int i = 0; i < descriptor->natts; ++i) {
     const Form_pg_attribute attribute = TupleDescAttr(descriptor, i);
-    if (attribute->attisdropped || std::strcmp(NameStr(attribute->attname), column) != 0) continue;
+    if (attribute->attisdropped || !fits(NameStr(attribute->attname))) continue;
     auto *mapped = static_cast<MappedExpression *>(palloc(sizeof(MappedExpression)));
     const int level = pin_settings("");  // column_of() compares these texts
-    mapped->sql = pstrdup(quote_identifier(column));
+    mapped->sql = pstrdup(quote_identifier(NameStr(attribute->attname)));
     AtEOXact_GUC(true, level);
     mapped->type = getBaseType(attribute->atttypid);
     return mapped;
   }
   return nullptr;
+}
+
+// Whether they are the same but for case and underscores; `usual` is in lower case.
+bool is_spelling_of(const char *column, const char *usual) {
+  for (;; ++column, ++usual) {
+    while (*column == '_') ++column;
+    while (*usual == '_') ++usual;
+    if (pg_ascii_tolower(static_cast<unsigned char>(*column)) != static_cast<unsigned char>(*usual)) return false;
+    if (*usual == '\0') return true;
+  }
+}
+
+bool is_one(const Const *constant) {
+  if (constant->constisnull) return false;
+  Oid output = InvalidOid;
+  bool varlena = false;
+  getTypeOutputInfo(constant->consttype, &output, &varlena);
+  return std::strcmp(OidOutputFunctionCall(output, constant->constvalue), "1") == 0;
+}
+
+bool is_one(Node *node) { return IsA(node, Const) && is_one(castNode(Const, node)); }
+
+Node *without_casts(Node *node) {
+  while (IsA(node, FuncExpr)) {
+    const auto *call = castNode(FuncExpr, node);
+    if (call->funcformat == COERCE_EXPLICIT_CALL || call->funcid >= FirstGenbkiObjectId) break;
+    node = static_cast<Node *>(linitial(call->args));
+  }
+  return node;
+}
+
+// The column of x + 1 or 1 + x, with whatever casts the types need; 0 where it is anything else.
+AttrNumber column_plus_one(Node *expression) {
+  const auto *sum = reinterpret_cast<OpExpr *>(without_casts(expression));
+  if (!IsA(sum, OpExpr) || list_length(sum->args) != 2) return InvalidAttrNumber;
+  if (std::strcmp(qualified_operator_name(sum->opno), "OPERATOR(pg_catalog.+)") != 0) return InvalidAttrNumber;
+  Node *left = without_casts(static_cast<Node *>(linitial(sum->args)));
+  Node *right = without_casts(static_cast<Node *>(lsecond(sum->args)));
+  if (is_one(left)) std::swap(left, right);
+  return is_one(right) && IsA(left, Var) ? castNode(Var, left)->varattno : InvalidAttrNumber;
+}
+
+}  // namespace
+
+MappedExpression *map_column(Relation relation, const char *column) {
+  return map_column_that(relation, [&](const char *name) { return std::strcmp(name, column) == 0; });
+}
+
+MappedExpression *map_usual_column(Relation relation, const char *name) {
+  MappedExpression *exact = map_column(relation, name);
+  if (exact != nullptr) return exact;
+  return map_column_that(relation, [&](const char *column) { return is_spelling_of(column, name); });
+}
+
+MappedExpression map_one_more(Relation relation, const char *field, const char *sql) {
+  // As a bigint, so that there is one more than the largest integer.
+  return map_expression(relation, field, psprintf("%s OPERATOR(pg_catalog.+) '1'::pg_catalog.int8", sql));
+}
+
+Form_pg_attribute column_below(Relation relation, const char *expression) {
+  // Not planned: that may call functions of the mapping.
+  const AttrNumber column = column_plus_one(transform(relation, parse(expression), false, false));
+  return column > 0 ? TupleDescAttr(RelationGetDescr(relation), column - 1) : nullptr;
 }
 
 MappedExpression map_expression(Relation relation, const char *field, const char *text) {

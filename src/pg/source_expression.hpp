@@ -36,4 +36,13 @@ Form_pg_attribute column_of(Relation relation, const char *expression);
 // The expression that is just a column; null where the relation has no such column.
 MappedExpression *map_column(Relation relation, const char *column);
 
+// The same for a usual name, which is in lower case: created_at is createdAt and CREATEDAT as well.
+MappedExpression *map_usual_column(Relation relation, const char *name);
+
+// One more than a column of numbers holds; `sql` is the column as an expression.
+MappedExpression map_one_more(Relation relation, const char *field, const char *sql);
+
+// The column of which an expression, as it is stored, is one more; null where it is anything else. Under kPinnedPath.
+Form_pg_attribute column_below(Relation relation, const char *expression);
+
 }  // namespace insights::pg

@@ -11,11 +11,13 @@
 #include "source_expression.hpp"
 #include "source_store.hpp"
 #include "statement.hpp"
+#include "status_words.hpp"
 #include "tick.hpp"
 #include "trust.hpp"
 
 extern "C" {
 #include "access/relation.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -24,40 +26,54 @@ extern "C" {
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/json.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/typcache.h"
 }
 
 namespace insights::pg {
 
 namespace {
 
-enum class FieldType { kAny, kTime, kNumber };
+enum class FieldType { kAny, kTime, kNumber, kText };
 
-constexpr int kUsualNames = 8;
+constexpr int kUsualNames = 12;
 
-// What is known of a field: the type that it needs, and the names that tables usually give it.
+// What is known of a field: the type that it needs, and the names that tables usually give it; then those of columns
+// that hold one less.
 struct FieldRule {
   FieldType type;
   bool required;
   const char *usual[kUsualNames];
+  const char *one_less[2];
 };
 
 constexpr FieldRule kRules[kFieldCount] = {
     {FieldType::kAny, false, {"id", "delivery_id", "uuid"}},
-    {FieldType::kTime, true, {"created_at", "created", "time", "timestamp", "ts", "inserted_at", "occurred_at"}},
+    {FieldType::kTime,
+     true,
+     {"created_at", "created", "created_on", "time", "timestamp", "ts", "inserted_at", "enqueued_at", "occurred_at",
+      "sent_at", "attempted_at"}},
     {FieldType::kTime, false, {"updated_at", "updated", "modified_at", "last_modified"}},
-    {FieldType::kAny, false, {"tenant_id", "tenant", "account_id", "customer_id", "organization_id", "org_id"}},
-    {FieldType::kAny, true, {"endpoint", "target", "webhook_url", "url", "endpoint_url", "target_url", "destination"}},
+    {FieldType::kAny,
+     false,
+     {"tenant_id", "tenant", "account_id", "customer_id", "organization_id", "org_id", "project_id"}},
+    {FieldType::kAny,
+     true,
+     {"endpoint", "target", "webhook_url", "url", "endpoint_url", "target_url", "destination", "destination_id"}},
     {FieldType::kAny, false, {"event_type", "event_name", "event"}},
-    {FieldType::kAny, true, {"status", "state", "delivery_status"}},
+    {FieldType::kAny, true, {"status", "state", "delivery_status", "outcome"}},
     {FieldType::kAny, false, {"triage_label"}},
     {FieldType::kNumber, false, {"triage_score"}},
-    {FieldType::kNumber, false, {"attempts", "attempt_count", "attempt_number", "tries", "retry_count"}},
-    {FieldType::kNumber, false, {"max_attempts", "attempts_max", "max_tries", "max_retries"}},
+    {FieldType::kNumber,
+     false,
+     {"attempts", "attempt_count", "attempt_number", "attempt", "tries"},
+     {"retry_count", "retries"}},
+    {FieldType::kNumber, false, {"max_attempts", "attempts_max", "max_tries"}, {"max_retries"}},
     {FieldType::kTime, false, {"next_retry_at", "next_attempt_at", "retry_at"}},
     {FieldType::kNumber, false, {"http_status", "status_code", "response_status", "response_code", "http_code"}},
-    {FieldType::kAny, false, {"error", "last_error", "error_message", "error_text", "failure_reason"}},
+    {FieldType::kText, false, {"error", "last_error", "error_message", "error_msg", "error_text", "failure_reason"}},
 };
 
 bool has_type(FieldType wanted, Oid type) {
@@ -66,6 +82,8 @@ bool has_type(FieldType wanted, Oid type) {
       return type == TIMESTAMPTZOID || type == TIMESTAMPOID;
     case FieldType::kNumber:
       return TypeCategory(type) == TYPCATEGORY_NUMERIC;
+    case FieldType::kText:
+      return type != BOOLOID;
     case FieldType::kAny:
       return true;
   }
@@ -141,13 +159,21 @@ void check_relation(Relation relation) {
   }
 }
 
-// The first usual name under which the relation has a column of a fitting type.
-const MappedExpression *guess(const Registration &registration, const FieldRule &rule) {
-  for (const char *const *name = rule.usual; name < rule.usual + kUsualNames && *name != nullptr; ++name) {
-    const MappedExpression *column = map_column(registration.relation, *name);
-    if (column != nullptr && has_type(rule.type, column->type)) return column;
+// The first of these names under which the relation has a column of a fitting type.
+MappedExpression *find_usual(const Registration &registration, FieldType type, const char *const *names, int count) {
+  for (const char *const *name = names; name < names + count && *name != nullptr; ++name) {
+    MappedExpression *column = map_usual_column(registration.relation, *name);
+    if (column != nullptr && has_type(type, column->type)) return column;
   }
   return nullptr;
+}
+
+const MappedExpression *guess(const Registration &registration, Field field, const FieldRule &rule) {
+  MappedExpression *column = find_usual(registration, rule.type, rule.usual, lengthof(rule.usual));
+  if (column != nullptr) return column;
+  column = find_usual(registration, rule.type, rule.one_less, lengthof(rule.one_less));
+  if (column != nullptr) *column = map_one_more(registration.relation, field_name(field), column->sql);
+  return column;
 }
 
 void map_field(Registration *registration, Field field) {
@@ -165,9 +191,9 @@ void map_field(Registration *registration, Field field) {
                       rule.type == FieldType::kTime
                           ? errhint("It must be timestamp with time zone, or timestamp without time zone together with "
                                     "\"time_zone\" in the mapping.")
-                          : errhint("It must be a number.")));
+                          : errhint("It must be a %s.", rule.type == FieldType::kText ? "text" : "number")));
     }
-  } else if (const MappedExpression *column = explicitly_missing ? nullptr : guess(*registration, rule)) {
+  } else if (const MappedExpression *column = explicitly_missing ? nullptr : guess(*registration, field, rule)) {
     mapped = *column;
   } else if (rule.required) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -219,6 +245,35 @@ char *map_statuses(Registration *registration) {
   return nullptr;
 }
 
+// Of the built-in texts all are the same only where their bytes are, but for what a collation says.
+bool has_built_in_equality(Oid type) { return lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr < FirstNormalObjectId; }
+
+const char *json_quoted(const char *text) {
+  StringInfoData json;
+  initStringInfo(&json);
+  escape_json(&json, text);
+  return json.data;
+}
+
+// Keys are told apart by their bytes, and so would be keys that their own type or collation takes for the same.
+void refuse_inexact_key(const Source &source, Field field) {
+  const char *key = source.field(field);
+  if (key == nullptr) return;
+  Oid collation = InvalidOid;
+  const Oid type = expression_type(&source, key, &collation);
+  const bool deterministic = !OidIsValid(collation) || get_collation_isdeterministic(collation);
+  if (TypeCategory(type) != TYPCATEGORY_STRING || (deterministic && has_built_in_equality(type))) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+           deterministic ? errmsg("%s is of type %s, which takes different texts for the same", field_name(field),
+                                  format_type_be(type))
+                         : errmsg("%s has a nondeterministic collation, which takes different texts for the same",
+                                  field_name(field)),
+           errdetail("Deliveries are counted by the bytes of their tenant and endpoint."),
+           errhint("Map it to one spelling: {\"%s\": %s}.", field_name(field),
+                   json_quoted(psprintf("lower(%s)%s", key, deterministic ? "" : " COLLATE \"C\"")))));
+}
+
 // What names something: in the caller's settings, as his other SQL is.
 void map_names(Registration *registration) {
   for (int i = 0; i < kFieldCount; ++i) map_field(registration, static_cast<Field>(i));
@@ -261,9 +316,11 @@ Datum resolved_mapping(const Source &source, const char *statuses) {
   return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }
 
-// Starts the inner query as the relation's owner, without running it: that checks the types and his privileges. What
-// the planner may call of his cannot leave anything behind.
-void try_as_owner(const Source &source, Oid owner) {
+// Starts the inner query as the relation's owner, without running it: that checks the types and his privileges; and
+// looks at some statuses. What is called of his cannot leave anything behind.
+void try_as_owner(const Registration &registration) {
+  const Source &source = registration.source;
+  const Oid owner = source.binding.owner.oid;
   require_usable_schema(owner, source.schema);
   const Identity caller = become_restricted(owner);
   const int settings = NewGUCNestLevel();
@@ -277,6 +334,7 @@ void try_as_owner(const Source &source, Oid owner) {
   parameters.put(time_type, TimestampTzGetDatum(0));
   parameters.put(own_type(source.schema, "delivery_rollup"), PointerGetDatum(make_flat(request.shape)));
   parameters.read(psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request)));
+  check_words(source, registration.relation, registration.types[static_cast<int>(Field::kStatus)]);
   AtEOXact_GUC(false, settings);
   become(caller);
 }
@@ -345,12 +403,13 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
   map_time_zone(&registration);
   const char *statuses = map_statuses(&registration);
   map_replay_status(&registration);
+  for (const Field key : {Field::kTenantId, Field::kEndpoint}) refuse_inexact_key(source, key);
 
   MemoryContext spi = MemoryContextSwitchTo(caller);
   const Datum mapping = resolved_mapping(source, statuses);
   MemoryContextSwitchTo(spi);
   source.binding = current_binding(source, registration.relation);
-  try_as_owner(source, source.binding.owner.oid);
+  try_as_owner(registration);
   replace_source(source, mapping);
   AtEOXact_GUC(true, level);
   SPI_finish();

@@ -398,7 +398,7 @@ SKIP:
 			'postgres', sprintf q(
 CREATE COLLATION no_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE relaxed (
-  id text COLLATE no_case, tenant_id text COLLATE no_case, endpoint text COLLATE no_case, status text COLLATE no_case,
+  id text COLLATE no_case, tenant_id text, endpoint text, status text COLLATE no_case,
   triage_label text COLLATE no_case, attempts int, created_at timestamptz);
 INSERT INTO relaxed
 SELECT concat_ws(' ', status, label, tenant, n), tenant, 'hook', status, label, 1, timestamptz '%s' - n * interval '5 s'

@@ -457,8 +457,9 @@ subtest 'the launcher comes back' => sub {
 my $log = slurp_file($node->logfile);
 unlike($log, qr/was terminated by signal|PANIC:|ERROR:|WARNING:/, 'nothing has crashed or failed');
 is(
-	join("\n", $log =~ /LOG:  anomaly_insights: (?:no worker for database (?=\d))?\d*(.*)/g),
-	": it ended before it was done; the server's log says why\ndelivery source \"default\": permission denied for table deliveries",
+	join("\n", $log =~ /LOG:  anomaly_insights: (?:no worker for database (?=\d))?\d*(.*)/g) =~ s/\d+ of \d+ (?=deliveries)//gr,
+	": it ended before it was done; the server's log says why\ndelivery source \"default\": permission denied for table deliveries"
+	  . "\ndelivery source \"default\": deliveries have a status that nobody knows" x 2,
 	'and the log is short'
 );
 $node->stop;

@@ -77,8 +77,20 @@ TEST(Status, WhatIsNoUsualWord) {
   }
   // Only letters have a case: '[' is '{' with another bit, as 'K' is 'k'.
   for (const char *raw : {"", "unmapped", "dead letter", "DEAD\x7fLETTER", "dead-letter", "unknown", "new", "2", "true",
-                          "o\x0b", "\xcf\x8b"}) {
+                          "o\x0b", "\xcf\x8b", "cancelled", "canceled"}) {
     EXPECT_EQ(map.classify(raw), StatusClass::kUnmapped) << raw;
+  }
+}
+
+TEST(Status, WordsThatMeanAnotherThingElsewhere) {
+  for (const char *raw : {"retry", "Retry", "RETRYING", "retryable", "deferred", "Discarded"}) {
+    EXPECT_NE(doubt_of(raw, false), nullptr) << raw;
+    EXPECT_NE(doubt_of(raw, true), nullptr) << raw;
+    EXPECT_NE(usual_status(raw), StatusClass::kUnmapped) << raw;
+  }
+  EXPECT_NE(doubt_of("Sent", true), nullptr);
+  for (const char *raw : {"sent", "scheduled", "failed", "delivered", "", "cancelled", "retry "}) {
+    EXPECT_EQ(doubt_of(raw, false), nullptr) << raw;
   }
 }
 

@@ -99,7 +99,10 @@ inline const Statuses &usual_words() {
       {"queued", StatusClass::kPending},       {"scheduled", StatusClass::kPending},
       {"processing", StatusClass::kPending},   {"sending", StatusClass::kPending},
       {"retry", StatusClass::kPending},        {"retrying", StatusClass::kPending},
-      {"in_progress", StatusClass::kPending},
+      {"in_progress", StatusClass::kPending},  {"bounced", StatusClass::kFailed},
+      {"deferred", StatusClass::kPending},     {"retryable", StatusClass::kPending},
+      {"available", StatusClass::kPending},    {"executing", StatusClass::kPending},
+      {"running", StatusClass::kPending},
   };
   return words;
 }
