@@ -56,6 +56,7 @@ OBJS = \
 	src/pg/grants.o \
 	src/pg/guard.o \
 	src/pg/history.o \
+	src/pg/id_list.o \
 	src/pg/incident_store.o \
 	src/pg/incidents.o \
 	src/pg/insights.o \

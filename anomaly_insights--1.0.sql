@@ -390,7 +390,7 @@ CREATE FUNCTION @extschema@.replay_plan(
 RETURNS TABLE (
   delivery_id text, created_at timestamptz, tenant_id text, endpoint text, status text, triage_label text,
   attempts int, outcome text, expected_success_rate double precision, reason text)
-AS 'MODULE_PATHNAME', 'ai_replay_plan' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 100
+AS 'MODULE_PATHNAME', 'ai_replay_plan' LANGUAGE C STABLE PARALLEL UNSAFE COST 10000 ROWS 100
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.replay_plan(jsonb, int, text, timestamptz) IS
   'what a replay of the failed deliveries that the filter of delivery_search asks for would do, oldest first: replay, or hold, which needs force; without ids or times, those of the last 24 hours';
@@ -405,7 +405,7 @@ RETURNS TABLE (
   delivery_id text, created_at timestamptz, updated_at timestamptz, tenant_id text, endpoint text, event_type text,
   status text, status_class text, triage_label text, triage_score int, attempts int, max_attempts int,
   next_retry_at timestamptz, http_status int, error text)
-AS 'MODULE_PATHNAME', 'ai_delivery_search' LANGUAGE C STABLE PARALLEL RESTRICTED COST 10000 ROWS 50
+AS 'MODULE_PATHNAME', 'ai_delivery_search' LANGUAGE C STABLE PARALLEL UNSAFE COST 10000 ROWS 50
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.delivery_search(jsonb, int, timestamptz, text, text, timestamptz) IS
   'deliveries, newest first, at most 1000; filter may hold ids, tenant, endpoint (null: none), status, triage_label (one or an array), hours, since, until. The next page begins before created_at and delivery_id of the last row';

@@ -171,6 +171,12 @@ SELECT outcome($$SELECT * FROM delivery_search('{"ids": ["{}"]}', source => 'odd
 SELECT outcome($$SELECT * FROM delivery_search('{}', source => 'odd')$$);
 \pset tuples_only off
 \pset format aligned
+SELECT by_type('int', '{7,8}', '{}'), found('{"ids": ["x", "7", "", "2147483648", "8", "nope"]}', 'typed'), found('{"ids": ["x"]}', 'typed');
+
+-- Ids that are not unique: a page grows by those that are in the place of its last row, so that none is lost.
+TRUNCATE many;
+INSERT INTO many SELECT id, :t - age * interval '1 minute', 't0', '/a', 'failed' FROM (VALUES ('a', 0, 1), ('b', 1, 7), ('b', 2, 3), ('c', 2, 1), ('d', 2, 2)) v (id, age, n), generate_series(1, n);
+SELECT page, (SELECT count(*) FROM delivery_search('{}', page, source => 'many', as_of => :t)) AS first_page, array_to_string(walk(page), '') FROM unnest(ARRAY[1, 2, 3, 7, 8, 9, 10, 13, 14]) page;
 SELECT count(delivery_source_drop(name)) FROM unnest(ARRAY['typed', 'odd', 'many']) name;
 
 -- Labels: stored ones as they are; where none is mapped, those of what failed, from code and text.

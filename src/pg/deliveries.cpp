@@ -3,6 +3,7 @@
 #include "catalog.hpp"
 #include "delivery_filter.hpp"
 #include "guard.hpp"
+#include "id_list.hpp"
 #include "rows.hpp"
 #include "scan.hpp"
 #include "window.hpp"
@@ -92,7 +93,7 @@ char *page_query(const ScanRequest &request) {
 }
 
 // The rows are the latest. Gives their number.
-std::uint64_t fetch_page(const ScanRequest &request, const Cursor &cursor, int max_rows) {
+std::uint64_t fetch_rows(const ScanRequest &request, const Cursor &cursor, std::int64_t max_rows) {
   run_query(request, page_query,
             {5,
              {TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, INT8OID},
@@ -101,11 +102,32 @@ std::uint64_t fetch_page(const ScanRequest &request, const Cursor &cursor, int m
   return Rows::latest().count();
 }
 
+// Whether two rows are in one place of the order.
+bool is_tied(std::uint64_t one, std::uint64_t other) {
+  Columns a(one);
+  Columns b(other);
+  const Text id = a.text();
+  return id == b.text() && a.time() == b.time();
+}
+
+// Gives the number of rows of the page, which begins the latest rows. The next one begins behind the place of its last
+// row, so all that are in that place are on it: where ids are not unique, the page grows by them.
+std::uint64_t fetch_page(const ScanRequest &request, const Cursor &cursor, int max_rows) {
+  const auto wanted = static_cast<std::uint64_t>(max_rows);
+  for (std::int64_t most = max_rows + 1;; most *= 2) {
+    const std::uint64_t rows = fetch_rows(request, cursor, most);
+    std::uint64_t page = Min(rows, wanted);
+    while (page < rows && is_tied(page, wanted - 1)) ++page;
+    if (page < rows || rows < static_cast<std::uint64_t>(most)) return page;
+    Rows::latest().free();
+  }
+}
+
 // A page is mostly full of the last minutes. So they are asked for first, then eight times as much, until it is full or
 // all is asked for: PostgreSQL, which takes tenant, endpoint and status for independent, would expect few rows of a
 // failing endpoint and scan the whole table for them, and no index is in the order of times that are converted from a
-// zone's.
-void search(ScanRequest request, const Cursor &cursor, int max_rows) {
+// zone's. Gives the number of rows of the page.
+std::uint64_t search(ScanRequest request, const Cursor &cursor, int max_rows) {
   const Timestamp after = request.after;
   Duration width = kFirstWidth;
   std::uint64_t rows = 0;
@@ -114,6 +136,7 @@ void search(ScanRequest request, const Cursor &cursor, int max_rows) {
     rows = fetch_page(request, cursor, max_rows);
     width *= kGrowth;
   } while (rows < static_cast<std::uint64_t>(max_rows) && request.after > after);
+  return rows;
 }
 
 }  // namespace
@@ -127,7 +150,7 @@ using namespace insights::pg;
 ANOMALY_INSIGHTS_FUNCTION(ai_delivery_search) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   if (PG_ARGISNULL(0)) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("filter must not be NULL")));
-  const FilteredWindow window = read_filter(&PG_GETARG_JSONB_P(0)->root, timestamp_argument(fcinfo, 5, "as_of"));
+  FilteredWindow window = read_filter(&PG_GETARG_JSONB_P(0)->root, timestamp_argument(fcinfo, 5, "as_of"));
   const int max_rows = int_argument(fcinfo, 1, "max_rows", 1, kMostListed);
   const Cursor cursor = cursor_arguments(fcinfo, 2, 3);
   ScanRequest request = {};
@@ -140,8 +163,9 @@ ANOMALY_INSIGHTS_FUNCTION(ai_delivery_search) {
   require_id(request.source);
   InitMaterializedSRF(fcinfo, 0);
   SPI_connect();
-  search(request, cursor, max_rows);
-  Rows::latest().hand_on(result);
+  sift_filter(*request.source, &window.filter);
+  const std::uint64_t rows = search(request, cursor, max_rows);
+  Rows::latest().hand_on(result, rows);
   SPI_finish();
   return static_cast<Datum>(0);
 }

@@ -4,6 +4,7 @@
 #include "../core/replay_json.hpp"
 #include "catalog.hpp"
 #include "delivery_filter.hpp"
+#include "id_list.hpp"
 #include "json.hpp"
 #include "replay_advice.hpp"
 #include "row.hpp"
@@ -55,7 +56,7 @@ Replays find_replays(FunctionCallInfo fcinfo) {
 Replays find_plan(FunctionCallInfo fcinfo) {
   if (PG_ARGISNULL(0)) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("filter must not be NULL")));
   const Timestamp as_of = timestamp_argument(fcinfo, 3, "as_of");
-  const FilteredWindow asked = read_filter(&PG_GETARG_JSONB_P(0)->root, as_of);
+  FilteredWindow asked = read_filter(&PG_GETARG_JSONB_P(0)->root, as_of);
   Replays replays = {};
   replays.window.hours = kRecordHours;
   replays.window.as_of = as_of;
@@ -68,6 +69,7 @@ Replays find_plan(FunctionCallInfo fcinfo) {
   request.after = asked.bounded || asked.filter.ids != nullptr ? asked.after : asked.until - kPlanHours * kHour;
   request.until = asked.until;
   require_id(request.source);
+  sift_filter(*request.source, &asked.filter);
   replays.advice = find_advice(request.schema, replays.window, request.source, nullptr);
   replays.candidates = list_candidates(request, *replays.advice);
   return replays;

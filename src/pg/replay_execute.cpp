@@ -7,6 +7,7 @@
 #include "catalog.hpp"
 #include "delivery_filter.hpp"
 #include "guard.hpp"
+#include "id_list.hpp"
 #include "incident_store.hpp"
 #include "replay_advice.hpp"
 #include "replay_record.hpp"
@@ -43,8 +44,7 @@ struct Delivery {
   Outcome outcome;
   std::int64_t audit_id;
   Text detail;
-  int failed;  // rows of this id that are failed and not taken
-  bool mixed;  // not all that are failed have the same tenant and endpoint
+  int rows;  // of this id
 };
 
 // In the order of their ids' bytes, each once.
@@ -135,10 +135,16 @@ Delivery read_delivery(std::uint64_t row) {
   } else if (!failed) {
     delivery.outcome = Outcome::kNotFailed;
     delivery.detail = status_detail(delivery.status);
-  } else {
-    delivery.failed = 1;
   }
+  delivery.rows = 1;
   return delivery;
+}
+
+// Whoever asks for a delivery does not mean others that have the same id.
+void refuse_shared(Delivery *delivery) {
+  if (delivery->rows == 1 || delivery->outcome != Outcome::kWanted) return;
+  delivery->outcome = Outcome::kRefused;
+  delivery->detail = psprintf("%d deliveries have this id", delivery->rows);
 }
 
 // What is known of the ids, by the caller's rights. Of those that have the same id, failed ones come first.
@@ -151,13 +157,39 @@ Deliveries find_deliveries(const Source &source, const char *ids) {
     Delivery *last = deliveries.count > 0 ? &deliveries.list[deliveries.count - 1] : nullptr;
     if (last == nullptr || compare(last->id, delivery.id) != 0) {
       deliveries.list[deliveries.count++] = delivery;
-    } else if (delivery.outcome == Outcome::kWanted) {
-      ++last->failed;
-      last->mixed =
-          last->mixed || compare(last->tenant, delivery.tenant) != 0 || compare(last->endpoint, delivery.endpoint) != 0;
+    } else {
+      ++last->rows;
     }
   }
+  for (Delivery &delivery : deliveries) refuse_shared(&delivery);
   return deliveries;
+}
+
+Delivery malformed_delivery(const char *id) {
+  Delivery delivery = {};
+  delivery.id = id;
+  delivery.outcome = Outcome::kNotFound;
+  delivery.detail = "it is no id of this source";
+  return delivery;
+}
+
+// The same for what somebody gave as ids, of which some may be none.
+Deliveries find_given(const Source &source, const char *ids) {
+  List *malformed = NIL;
+  const char *valid = sift_ids(source, ids, &malformed);
+  const Deliveries found = find_deliveries(source, valid);
+  const auto most = static_cast<Size>(found.count + list_length(malformed));
+  Deliveries all = {static_cast<Delivery *>(palloc_extended(sizeof(Delivery) * (most + 1), MCXT_ALLOC_HUGE)), 0};
+  for (const Delivery &delivery : found) all.list[all.count++] = delivery;
+  const ListCell *cell = nullptr;
+  foreach (cell, malformed) {
+    all.list[all.count++] = malformed_delivery(static_cast<const char *>(lfirst(cell)));
+  }
+  std::sort(all.begin(), all.end(), [](const Delivery &a, const Delivery &b) { return compare(a.id, b.id) < 0; });
+  const Delivery *end = std::unique(all.begin(), all.end(),
+                                    [](const Delivery &a, const Delivery &b) { return compare(a.id, b.id) == 0; });
+  all.count = static_cast<int>(end - all.begin());
+  return all;
 }
 
 // Keeps back those whose endpoint is failing now.
@@ -169,11 +201,10 @@ void hold(Oid schema, const Source &source, const Deliveries &deliveries) {
   ContextMemory *memory = current_memory();
   guarded([&] {
     for (Delivery &delivery : deliveries) {
-      const bool held = advice->find_held(delivery.tenant, delivery.endpoint) != nullptr;
-      if (delivery.outcome != Outcome::kWanted || !(held || delivery.mixed)) continue;
+      if (delivery.outcome != Outcome::kWanted) continue;
+      if (advice->find_held(delivery.tenant, delivery.endpoint) == nullptr) continue;
       delivery.outcome = Outcome::kHeld;
-      delivery.detail = held ? replay_reason(*advice, delivery.tenant, delivery.endpoint, std::nullopt, memory)
-                             : Text("Deliveries to several endpoints have this id, and one of these may be failing.");
+      delivery.detail = replay_reason(*advice, delivery.tenant, delivery.endpoint, std::nullopt, memory);
     }
   });
 }
@@ -193,7 +224,13 @@ const char *ids_with(const Deliveries &deliveries, Outcome outcome) {
   return ids.empty() ? nullptr : ids.text();
 }
 
-// Takes those that are wanted and of which nobody else has a row. A function looks after that by itself.
+// Another row of the same id has come since it was looked for.
+void refuse_late(Delivery *delivery) {
+  delivery->outcome = Outcome::kRefused;
+  delivery->detail = "several deliveries have this id by now";
+}
+
+// Takes those that are wanted and that nobody else has. A function looks after that by itself.
 Taken take(const Source &source, const Deliveries &deliveries) {
   const char *wanted = ids_with(deliveries, Outcome::kWanted);
   if (wanted == nullptr) return {};
@@ -204,8 +241,12 @@ Taken take(const Source &source, const Deliveries &deliveries) {
   const Taken taken = take_failed(source, wanted);
   for (const TakenRow &row : taken) {
     Delivery *delivery = deliveries.find(row.id);
-    if (delivery == nullptr || delivery->outcome != Outcome::kWanted) continue;
-    if (--delivery->failed == 0) delivery->outcome = Outcome::kTaken;
+    if (delivery == nullptr) continue;
+    if (delivery->outcome == Outcome::kWanted) {
+      delivery->outcome = Outcome::kTaken;
+    } else if (delivery->outcome == Outcome::kTaken) {
+      refuse_late(delivery);
+    }
   }
   return taken;
 }
@@ -262,20 +303,27 @@ Outcome outcome_in(const Deliveries &deliveries, Text id) {
 }
 
 // After the UPDATE: whether all that were taken are in line. It goes by what the table has now, as triggers may have
-// done their part before or after the row was returned; and by what was returned where the row has left the source.
-bool settle_update(const Source &source, const Deliveries &deliveries, const char *ids) {
+// done their part before or after the row was returned; and by what was returned where the row has left the source. An
+// update by ids may have met others that have come meanwhile.
+bool settle_update(const Source &source, const Deliveries &deliveries, const char *ids, bool by_id) {
   read_requeued();
   mark_returned(source, deliveries);
   const Deliveries now = find_deliveries(source, ids);
   bool settled = true;
   for (Delivery &delivery : deliveries) {
     if (delivery.outcome != Outcome::kTaken && delivery.outcome != Outcome::kReplayed) continue;
-    const Outcome found = outcome_in(now, delivery.id);
-    if (found == Outcome::kNotFailed) delivery.outcome = Outcome::kReplayed;
-    if (found != Outcome::kWanted && delivery.outcome == Outcome::kReplayed) continue;
+    const Delivery *found = now.find(delivery.id);
+    const Outcome outcome = found != nullptr ? found->outcome : Outcome::kNotFound;
+    const bool shared = by_id && found != nullptr && found->rows > 1;
+    if (outcome == Outcome::kNotFailed) delivery.outcome = Outcome::kReplayed;
+    if (!shared && outcome != Outcome::kWanted && delivery.outcome == Outcome::kReplayed) continue;
+    settled = false;
+    if (shared) {
+      refuse_late(&delivery);
+      continue;
+    }
     delivery.outcome = Outcome::kRefused;
     delivery.detail = "a trigger of the table kept it as it is";
-    settled = false;
   }
   return settled;
 }
@@ -325,8 +373,8 @@ bool requeue(const Source &source, const Deliveries &deliveries, const char *ids
   ErrorData *error = in_subtransaction([&] {
     run_requeue(statement, source.replay_function != nullptr ? SPI_OK_SELECT : SPI_OK_UPDATE_RETURNING);
     const int level = pin_settings(kPinnedPath);
-    settled =
-        source.replay_function != nullptr ? settle_call(source, deliveries) : settle_update(source, deliveries, ids);
+    settled = source.replay_function != nullptr ? settle_call(source, deliveries)
+                                                : settle_update(source, deliveries, ids, is_null(taken.rows->ctid));
     AtEOXact_GUC(true, level);
     return settled;
   });
@@ -420,7 +468,7 @@ Datum results_of(const Deliveries &deliveries) {
 Datum execute(Oid schema, const Source &source, const ReplayRequest &request, const AuditSource &from, int *pinned) {
   ErrorContextCallback context = {error_context_stack, add_context, const_cast<Source *>(&source)};
   error_context_stack = &context;
-  const Deliveries deliveries = find_deliveries(source, request.ids);
+  const Deliveries deliveries = find_given(source, request.ids);
   if (!request.force) hold(schema, source, deliveries);
   put_back(source, deliveries, pinned);
   error_context_stack = context.previous;

@@ -30,13 +30,13 @@ void require_column(TupleDesc descriptor, int column, Oid type) {
 
 Oid Rows::type(int column) const { return column_type(table_->tupdesc, column); }
 
-void Rows::hand_on(ReturnSetInfo *result) const {
+void Rows::hand_on(ReturnSetInfo *result, std::uint64_t count) const {
   const TupleDesc expected = result->setDesc;
   if (table_->tupdesc->natts > expected->natts) (void)column_type(expected, table_->tupdesc->natts);
   for (int column = 1; column <= expected->natts; ++column) {
     require_column(table_->tupdesc, column, TupleDescAttr(expected, column - 1)->atttypid);
   }
-  for (std::uint64_t i = 0; i < count_; ++i) tuplestore_puttuple(result->setResult, table_->vals[i]);
+  for (std::uint64_t i = 0; i < count; ++i) tuplestore_puttuple(result->setResult, table_->vals[i]);
 }
 
 Columns::Columns(std::uint64_t row, Rows rows) : tuple_(nullptr), descriptor_(nullptr) {

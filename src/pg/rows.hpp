@@ -16,8 +16,10 @@ class Rows {
   Oid type(int column) const;  // of a column, 1 being the first
   void free() const { SPI_freetuptable(table_); }
 
-  // Puts all of them into the result of a set-returning function. Raises 42804 where its columns are other ones.
-  void hand_on(ReturnSetInfo *result) const;
+  // Puts all of them, or the first so many, into the result of a set-returning function. Raises 42804 where its columns
+  // are other ones.
+  void hand_on(ReturnSetInfo *result) const { hand_on(result, count_); }
+  void hand_on(ReturnSetInfo *result, std::uint64_t count) const;
 
  private:
   friend class Columns;

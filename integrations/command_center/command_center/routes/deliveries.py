@@ -15,14 +15,14 @@ from . import SOURCE
 router = APIRouter(prefix="/deliveries", tags=["deliveries"])
 
 # One row more than asked for tells whether there is another page. The cursor is where this one ends, to the
-# microsecond.
+# microsecond; where ids are not unique, all rows of that place are on this page.
 SEARCH = f"""
   WITH page AS (
-    SELECT * FROM {{schema}}.delivery_search(%(filter)s::jsonb, %(limit)s + 1, %(before_time)s::timestamptz,
+    SELECT *, rank() OVER (ORDER BY created_at DESC, delivery_id COLLATE "C" DESC) AS place FROM {{schema}}.delivery_search(%(filter)s::jsonb, %(limit)s + 1, %(before_time)s::timestamptz,
       %(before_id)s::text, %(source)s::text) WITH ORDINALITY)
   SELECT pg_catalog.json_build_object(
     'deliveries', coalesce(pg_catalog.json_agg({json_object(Delivery)} ORDER BY ordinality)
-      FILTER (WHERE ordinality <= %(limit)s), '[]'::json),
+      FILTER (WHERE place <= %(limit)s), '[]'::json),
     'next', CASE WHEN count(*) > %(limit)s THEN translate(encode(pg_catalog.convert_to(
       min(pg_catalog.json_build_array(created_at::text, delivery_id)::text) FILTER (WHERE ordinality = %(limit)s),
       'UTF8'), 'base64'), E'+/\\n', '-_') END)
@@ -47,7 +47,9 @@ async def list_deliveries(
     until: Optional[Time] = Query(None, description="up to then; not together with hours"),
     ids: Optional[List[str]] = Query(None, description="only those of this id; may be given several times"),
     source: Optional[str] = SOURCE,
-    limit: int = Query(50, ge=1, le=500, description="at most so many"),
+    limit: int = Query(
+        50, ge=1, le=500, description="at most so many, beside those that share the last one's time and id"
+    ),
     cursor: Optional[str] = Query(None, description="`next` of the page before, whose other parameters stay the same"),
     session: Session = Depends(viewer),
 ) -> Response:
