@@ -76,6 +76,7 @@ OBJS = \
 	src/pg/replay_execute.o \
 	src/pg/replay_figures.o \
 	src/pg/replay_record.o \
+	src/pg/replay_word.o \
 	src/pg/requeue.o \
 	src/pg/role.o \
 	src/pg/rollup_agg.o \

@@ -393,7 +393,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'ai_replay_plan' LANGUAGE C STABLE PARALLEL UNSAFE COST 10000 ROWS 100
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.replay_plan(jsonb, int, text, timestamptz) IS
-  'what a replay of the failed deliveries that the filter of delivery_search asks for would do, oldest first: replay, or hold, which needs force; without ids or times, those of the last 24 hours';
+  'what a replay of the failed deliveries that the filter of delivery_search asks for would do, oldest first: replay, hold, which needs force, or refuse; without ids or times, those of the last 24 hours';
 
 -- Deliveries ---------------------------------------------------------------------------------------------------------
 

@@ -199,7 +199,7 @@ SELECT count(delivery_source_drop(name)) FROM delivery_sources;
 BEGIN;
 CREATE TABLE events (id int, created_at timestamptz NOT NULL, tenant_id text, endpoint text, status text, attempts int);
 INSERT INTO events SELECT n, now() - n * interval '1 second', 't', 'e', 'failed', 3 FROM generate_series(1, 30) n;
-SELECT count(delivery_source_register('events'));
+SELECT count(delivery_source_register('events', mapping => '{"replay_status": "pending"}'));
 SELECT outcome FROM anomalies_scan();
 SELECT anomaly_mute(endpoint => 'nothing') > 0;
 SELECT count(audit_record('a', 'b')) FROM generate_series(1, 2);

@@ -269,7 +269,7 @@ SELECT outcome('REINDEX TABLE bait');
 
 -- What else would tell: how many are open, and why a replay is held.
 CREATE TABLE deliveries (id int, created_at timestamptz NOT NULL, tenant_id text, endpoint text, status text, attempts int);
-SELECT count(delivery_source_register('deliveries', 'grants'));
+SELECT count(delivery_source_register('deliveries', 'grants', '{"replay_status": "pending"}'));
 INSERT INTO deliveries SELECT i, now() - interval '3 hours', t, e, 'failed', 1
 FROM (VALUES (1, 'globex', 'g'), (2, 'acme', 'a')) AS v (i, t, e);
 GRANT SELECT ON deliveries TO regress_ai_acme, regress_ai_all, regress_ai_both;

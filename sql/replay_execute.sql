@@ -222,7 +222,7 @@ BEGIN
   DROP TABLE IF EXISTS typed;
   EXECUTE format('CREATE TABLE typed (id %s, created_at timestamptz, tenant_id text, endpoint text, status text)', type);
   EXECUTE format('INSERT INTO typed SELECT v::%s, now() - interval ''5 hours'', ''t'', ''/a'', ''failed'' FROM unnest($1) v', type) USING written;
-  PERFORM insights.delivery_source_register('typed', 'typed');
+  PERFORM insights.delivery_source_register('typed', 'typed', '{"replay_status": "pending"}');
   answer := replay(asked, key, source => 'typed');
   answer := answer || '; left: ' || coalesce((SELECT string_agg(quote_literal(id::text), ' ' ORDER BY id::text COLLATE "C") FROM typed WHERE status = 'failed'), '-');
   RETURN answer || '; audit: ' || coalesce((SELECT string_agg(quote_literal(target_id), ' ' ORDER BY id) FROM insights.operator_audit WHERE metadata ->> 'idempotency_key' = key), '-');
@@ -273,7 +273,7 @@ CREATE VIEW grouped AS SELECT id, max(created_at) AS created_at, min(endpoint) A
 CREATE VIEW renamed AS SELECT id AS no, created_at AS at, endpoint, status AS state FROM raw WHERE id <> 3;
 CREATE FUNCTION by_mapping(relation regclass, mapping jsonb) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM insights.delivery_source_register(relation, 'mapped', mapping);
+  PERFORM insights.delivery_source_register(relation, 'mapped', '{"replay_status": "pending"}' || mapping);
   RETURN replay('{1,3}', 'mapped ' || nextval('tries'), source => 'mapped');
 END $$;
 SELECT relation || ' ' || mapping::text || E'\n  ' || by_mapping(relation::regclass, mapping) FROM (VALUES ('raw', '{"status": "state"}'::jsonb), ('raw', '{"status": "lower(status)"}'), ('raw', '{"attempts": "tries + 2"}'),
@@ -305,7 +305,7 @@ SELECT id, status, (SELECT count(*) FROM ruled_log l WHERE l.id = r.id) AS logge
 -- names that were quoted without need
 UPDATE ruled SET status = 'failed';
 SET quote_all_identifiers = on;
-SELECT delivery_source_register('ruled', 'mapped') -> 'id';
+SELECT delivery_source_register('ruled', 'mapped', '{"replay_status": "pending"}') -> 'id';
 RESET quote_all_identifiers;
 SELECT replay('{1,3,1}', 'quoted', source => 'mapped');
 -- partitions, and a key that is unique only with the time
@@ -485,7 +485,7 @@ CREATE TABLE fresh (id bigint, created_at timestamptz DEFAULT now() - interval '
 INSERT INTO fresh (id) SELECT 1234567890123456780 + i FROM generate_series(0, 9) i;
 INSERT INTO fresh (id, status) VALUES (1, 'delivered'), (2, 'delivered');
 INSERT INTO fresh (id, created_at) VALUES (3, now() - interval '25 hours');
-SELECT count(delivery_source_register('fresh', 'fresh'));
+SELECT count(delivery_source_register('fresh', 'fresh', '{"replay_status": "pending"}'));
 SELECT total_replayed, replay_successes, replay_success_rate, counted_from FROM replay_stats(source => 'fresh');
 SELECT operator_insights_summary(source => 'fresh') -> 'replay_stats' AS summary;
 -- what somebody records is no replay of this source
@@ -539,7 +539,7 @@ SELECT count(*) FROM audit_verify();
 CREATE TYPE kind AS ENUM ('live', 'gone');
 CREATE TABLE kinds (id int, created_at timestamptz DEFAULT now(), target text DEFAULT '/kinds', status text DEFAULT 'failed', kind kind DEFAULT 'live');
 INSERT INTO kinds VALUES (1), (2);
-SELECT count(delivery_source_register('kinds', 'kinds', '{"where": "kind <> ''gone''"}'));
+SELECT count(delivery_source_register('kinds', 'kinds', '{"replay_status": "pending", "where": "kind <> ''gone''"}'));
 CREATE FUNCTION evil(kind, kind) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil was called'; END $$;
 CREATE OPERATOR <> (FUNCTION = evil, LEFTARG = kind, RIGHTARG = kind);
 SELECT replay('{1,2}', 'kinds', true, 'kinds');
@@ -549,14 +549,14 @@ DROP OPERATOR <> (kind, kind);
 CREATE TABLE twins (id int, created_at timestamptz DEFAULT now(), target text, status text, gone boolean DEFAULT false);
 INSERT INTO twins (id, target, status, gone) VALUES (1, '/one', 'failed', false), (1, '/two', 'failed', false), (1, '/two', 'delivered', false),
   (1, '/one', 'failed', true), (2, '/one', 'failed', false), (2, '/one', 'dead_letter', false);
-SELECT count(delivery_source_register('twins', 'twins', '{"where": "NOT gone"}'));
+SELECT count(delivery_source_register('twins', 'twins', '{"replay_status": "pending", "where": "NOT gone"}'));
 SELECT replay('{1,2}', 'twins', false, 'twins');
 SELECT replay('{1}', 'twins by force', true, 'twins');
 SELECT id, target, status, gone FROM twins ORDER BY id, target COLLATE "C", gone, status COLLATE "C";
 -- What an update takes out of a view is replayed all the same; what a trigger kept is not.
 CREATE VIEW failing AS SELECT id, created_at, target, status FROM twins WHERE status = 'failed';
 INSERT INTO twins (id, target, status) VALUES (3, '/three', 'failed'), (4, '/four', 'failed'), (4, '/four', 'delivered');
-SELECT count(delivery_source_register('failing', 'failing'));
+SELECT count(delivery_source_register('failing', 'failing', '{"replay_status": "pending"}'));
 SELECT replay('{3}', 'out of sight', true, 'failing');
 SELECT status FROM twins WHERE id = 3;
 CREATE FUNCTION keep_four() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN new.id <> 4 THEN new END; END $$;
@@ -565,7 +565,7 @@ SELECT replay('{4}', 'kept', true, 'twins'), replay('{4}', 'kept in sight', true
 SELECT count(*) FROM operator_audit WHERE metadata ->> 'source' IN ('twins', 'failing') AND target_id IN ('3', '4');
 -- Types that no list of texts can be made of.
 CREATE TABLE odd (id int[], created_at timestamptz DEFAULT now(), target text DEFAULT '/odd', status text DEFAULT 'failed');
-SELECT count(delivery_source_register('odd', 'odd'));
+SELECT count(delivery_source_register('odd', 'odd', '{"replay_status": "pending"}'));
 SELECT replay('{1}', 'odd', true, 'odd');
 -- What deletes the record of its own replay ends it: the same request could be done again.
 CREATE FUNCTION forgetful(ids text[]) RETURNS text[] LANGUAGE plpgsql AS $$ BEGIN DELETE FROM insights.operator_replays WHERE idempotency_key = 'forgotten'; RETURN ids; END $$;
@@ -576,7 +576,7 @@ SELECT count(*) FROM operator_audit WHERE metadata ->> 'idempotency_key' = 'forg
 -- Settings in which an id looks another way.
 CREATE TABLE dated (id date, created_at timestamptz DEFAULT now(), target text DEFAULT '/dated', status text DEFAULT 'failed');
 INSERT INTO dated VALUES ('2026-01-02');
-SELECT count(delivery_source_register('dated', 'dated'));
+SELECT count(delivery_source_register('dated', 'dated', '{"replay_status": "pending"}'));
 SET datestyle = 'German';
 SELECT replay('{02.01.2026}', 'dated', true, 'dated');
 RESET datestyle;

@@ -30,7 +30,7 @@ CREATE FUNCTION planned(filter jsonb, as_of timestamptz DEFAULT '2026-01-15 12:0
 
 CREATE TABLE deliveries (
   id text, tenant_id text, target text, status text, triage_label text, triage_score int, attempts int, created_at timestamptz);
-SELECT count(delivery_source_register('deliveries'));
+SELECT count(delivery_source_register('deliveries', mapping => '{"replay_status": "pending"}'));
 SELECT * FROM replay_plan() \gdesc
 SELECT count(*) FROM replay_plan(as_of => :t);
 

@@ -16,9 +16,9 @@ CREATE TABLE deliveries (
 CREATE TABLE before (LIKE deliveries);
 CREATE TABLE elsewhere (id int);
 CREATE VIEW seen AS SELECT id AS no, created_at AS at, endpoint, status AS state, attempts AS tries FROM deliveries WHERE created_at IS NOT NULL;
-SELECT count(delivery_source_register('deliveries'));
-SELECT count(delivery_source_register('deliveries', 'not waiting', '{"where": "NOT waiting"}'));
-SELECT count(delivery_source_register('seen', 'seen', '{"id": "no", "created_at": "at", "status": "state", "attempts": "tries"}'));
+SELECT count(delivery_source_register('deliveries', mapping => '{"replay_status": "pending"}'));
+SELECT count(delivery_source_register('deliveries', 'not waiting', '{"replay_status": "pending", "where": "NOT waiting"}'));
+SELECT count(delivery_source_register('seen', 'seen', '{"replay_status": "pending", "id": "no", "created_at": "at", "status": "state", "attempts": "tries"}'));
 -- a row for each of the ids, failed
 CREATE FUNCTION fill(ids int[]) RETURNS void LANGUAGE sql AS $$
   DELETE FROM deliveries; DELETE FROM before; DELETE FROM elsewhere;
@@ -120,7 +120,7 @@ CREATE TABLE moving (id int, created_at timestamptz, endpoint text, status text,
 CREATE TABLE moving_failed PARTITION OF moving FOR VALUES IN ('failed');
 CREATE TABLE moving_others PARTITION OF moving DEFAULT;
 INSERT INTO moving SELECT i, now() - interval '5 hours', '/a', 'failed', 3 FROM generate_series(1, 3) i;
-SELECT count(delivery_source_register('moving', 'moving'));
+SELECT count(delivery_source_register('moving', 'moving', '{"replay_status": "pending"}'));
 CREATE FUNCTION send_back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE moving SET status = 'failed' WHERE id = new.id AND id = 2; RETURN NULL; END $$;
 CREATE TRIGGER send_back AFTER INSERT ON moving_others FOR EACH ROW EXECUTE FUNCTION send_back();
 SELECT replay('{1,2,3}', 'moving', 'moving');

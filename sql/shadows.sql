@@ -64,7 +64,7 @@ SELECT lower('A'::pg_catalog.text);
 SELECT now();
 
 -- Every function that runs a statement.
-SELECT insights.delivery_source_register('regress_traps.d') IS NOT NULL;
+SELECT insights.delivery_source_register('regress_traps.d', mapping => '{"replay_status": "pending"}') IS NOT NULL;
 SELECT insights.delivery_source_register('regress_traps.l', 'local', '{"time_zone": "Europe/Berlin"}') IS NOT NULL;
 SELECT insights.delivery_source_register('regress_traps.l', 'local', '{"time_zone": "EET"}') IS NOT NULL;
 SELECT insights.delivery_source_register('regress_traps.d', 'again') IS NOT NULL;

@@ -7,7 +7,9 @@
 #include "id_list.hpp"
 #include "json.hpp"
 #include "replay_advice.hpp"
+#include "requeue.hpp"
 #include "row.hpp"
+#include "subtransaction.hpp"
 #include "window.hpp"
 
 namespace insights::pg {
@@ -20,6 +22,7 @@ constexpr int kPlanHours = 24;
 constexpr int kRecordHours = 6;
 
 struct Replays {
+  const char *obstacle;  // why the source's deliveries cannot be put back in line; null where they can, or for advice
   Window window;
   ReplayAdvice *advice;
   const std::pmr::vector<Candidate> *candidates;
@@ -52,6 +55,13 @@ Replays find_replays(FunctionCallInfo fcinfo) {
   return replays;
 }
 
+const char *find_obstacle(const Source &source) {
+  const ErrorData *error = in_subtransaction([&] { require_replayable(source); });
+  if (error == nullptr) return nullptr;
+  return psprintf("It would be refused: %s.%s%s", error->message, error->hint != nullptr ? " " : "",
+                  error->hint != nullptr ? error->hint : "");
+}
+
 // (filter, max_rows, source, as_of). Between SPI_connect and SPI_finish.
 Replays find_plan(FunctionCallInfo fcinfo) {
   if (PG_ARGISNULL(0)) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("filter must not be NULL")));
@@ -70,6 +80,7 @@ Replays find_plan(FunctionCallInfo fcinfo) {
   request.until = asked.until;
   require_id(request.source);
   sift_filter(*request.source, &asked.filter);
+  replays.obstacle = find_obstacle(*request.source);
   replays.advice = find_advice(request.schema, replays.window, request.source, nullptr);
   replays.candidates = list_candidates(request, *replays.advice);
   return replays;
@@ -92,7 +103,7 @@ void put_verdict(Row &row, const Candidate &candidate) {
   row.text(candidate.reason);
 }
 
-void put_recommendation(ReturnSetInfo *result, const Candidate &candidate) {
+void put_recommendation(ReturnSetInfo *result, const Replays &, const Candidate &candidate) {
   Row row;
   put_delivery(row, candidate);
   row.integer(candidate.score);
@@ -100,10 +111,17 @@ void put_recommendation(ReturnSetInfo *result, const Candidate &candidate) {
   row.store(result);
 }
 
-void put_planned(ReturnSetInfo *result, const Candidate &candidate) {
+void put_planned(ReturnSetInfo *result, const Replays &replays, const Candidate &candidate) {
   Row row;
   put_delivery(row, candidate);
-  put_verdict(row, candidate);
+  if (replays.obstacle == nullptr) {
+    put_verdict(row, candidate);
+  } else {
+    row.integer(candidate.attempts);
+    row.text("refuse");
+    row.number(std::optional<double>());
+    row.text(replays.obstacle);
+  }
   row.store(result);
 }
 
@@ -117,7 +135,7 @@ Datum put_replays(FunctionCallInfo fcinfo, Find find, Put put) {
   RowContext context;
   for (const Candidate &candidate : *replays.candidates) {
     context.enter();
-    put(result, candidate);
+    put(result, replays, candidate);
     context.leave();
   }
   SPI_finish();

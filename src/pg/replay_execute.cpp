@@ -364,6 +364,17 @@ void explain_unsaid(const Source &source, const Deliveries &deliveries) {
   }
 }
 
+// A view, or a constraint, in whose way an update is.
+[[noreturn]] void raise_with_hint(const Source &source, ErrorData *error) {
+  const bool constraint = ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
+  const bool view = std::strcmp(source.binding.relation_kind, "view") == 0;
+  if (error->hint == nullptr && source.replay_function == nullptr && (constraint || view)) {
+    error->hint = pstrdup("Register a function that replays: \"replay_function\" in the mapping.");
+  }
+  ReThrowError(error);
+  pg_unreachable();
+}
+
 // Tries to put those that were taken back in line: all, or none of them. The statement and what it sets off run in the
 // caller's own settings, which these may need.
 bool requeue(const Source &source, const Deliveries &deliveries, const char *ids, const Taken &taken, int *pinned) {
@@ -378,7 +389,7 @@ bool requeue(const Source &source, const Deliveries &deliveries, const char *ids
     AtEOXact_GUC(true, level);
     return settled;
   });
-  if (error != nullptr) ReThrowError(error);
+  if (error != nullptr) raise_with_hint(source, error);
   *pinned = pin_settings(kPinnedPath);
   return settled;
 }

@@ -2,7 +2,9 @@
 
 #include "array.hpp"
 #include "catalog.hpp"
+#include "delivery_filter.hpp"
 #include "query.hpp"
+#include "replay_word.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
 
@@ -25,14 +27,6 @@ namespace {
 
 constexpr const char *kNeedsFunction = "Register a function that does it: \"replay_function\" in the mapping.";
 
-StatusClass class_of(const Source &source, Text raw) {
-  if (source.statuses.count == 0) return usual_status(raw);
-  for (int i = 0; i < source.statuses.count; ++i) {
-    if (source.statuses.entries[i].raw == raw) return source.statuses.entries[i].status;
-  }
-  return StatusClass::kUnmapped;
-}
-
 [[noreturn]] void cannot_replay(const Source &source, const char *why, const char *hint) {
   ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                   errmsg("deliveries of source \"%s\" cannot be put back in line: %s", source.name, why),
@@ -40,33 +34,23 @@ StatusClass class_of(const Source &source, Text raw) {
   pg_unreachable();
 }
 
-bool takes_pending(Oid type) {
-  return !type_is_enum(type) ||
-         SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum("pending"));
+bool takes(Oid type, const char *word) {
+  return !type_is_enum(type) || SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(word));
 }
 
-// The raw status to set: what the mapping says, else "pending" where it means that, else the only one that does.
+// The raw status to set: as the mapping says, or as it was found when the source was registered.
 const char *pending_status(const Source &source) {
-  if (source.replay_status != nullptr) return source.replay_status;
-  if (source.statuses.count == 0 && !takes_pending(expression_type(&source, source.field(Field::kStatus)))) {
-    cannot_replay(source, "its type of status has no \"pending\"",
+  const char *word = source.replay_status;
+  if (word == nullptr) {
+    cannot_replay(source, "which status to set is not known: none or several of its words for pending are known",
+                  "Say which: \"replay_status\" in the mapping; or register a function that does it: "
+                  "\"replay_function\".");
+  }
+  if (!takes(expression_type(&source, source.field(Field::kStatus)), word)) {
+    cannot_replay(source, psprintf("its type of status has no \"%s\"", word),
                   "Say which to set: \"replay_status\" in the mapping.");
   }
-  if (class_of(source, "pending") == StatusClass::kPending) return "pending";
-  const char *only = nullptr;
-  for (int i = 0; i < source.statuses.count; ++i) {
-    const RawStatus &entry = source.statuses.entries[i];
-    if (entry.status != StatusClass::kPending) continue;
-    if (only != nullptr) {
-      cannot_replay(source, "several statuses mean pending", "Say which to set: \"replay_status\" in the mapping.");
-    }
-    only = pnstrdup(entry.raw.data(), static_cast<Size>(entry.raw.size()));
-  }
-  if (only == nullptr) {
-    cannot_replay(source, "no status means pending",
-                  "Map one, or register a function that does it: \"replay_function\" in the mapping.");
-  }
-  return only;
+  return word;
 }
 
 // Whether an UPDATE may set it.
@@ -261,6 +245,22 @@ char *qualified_replay_function(const char *name) {
   const Oid function = find_function(names);
   returns_array(function, names);
   return pstrdup(qualified_function_name(function));
+}
+
+void require_replayable(const Source &source) {
+  require_id(&source);
+  if (source.replay_function != nullptr) {
+    List *names = textToQualifiedNameList(cstring_to_text(source.replay_function));
+    returns_array(find_function(names), names);
+    return;
+  }
+  id_comparison(source);
+  Relation relation = relation_open(require_source_relation(&source, AccessShareLock), NoLock);
+  require_updatable(source, relation);
+  StringInfoData assignments;
+  initStringInfo(&assignments);
+  append_assignments(&assignments, source, relation);
+  relation_close(relation, NoLock);
 }
 
 Taken take_failed(const Source &source, const char *ids) {

@@ -1,6 +1,8 @@
 // delivery_source_check: what a DBA would want to know of a source before relying on it.
 #include "catalog.hpp"
 #include "guard.hpp"
+#include "memory.hpp"
+#include "requeue.hpp"
 #include "role.hpp"
 #include "scan.hpp"
 #include "source.hpp"
@@ -193,6 +195,18 @@ bool check_mapping(Report *report, const Source *source, Oid schema) {
   return trusted;
 }
 
+// Whether failed deliveries can be put back in line.
+void check_replay(Report *report, const Source *source) {
+  const ErrorData *error = in_subtransaction([&] { require_replayable(*source); });
+  if (error != nullptr) {
+    report->add(source->name, "replay", "info", error->message, error->hint);
+  } else if (source->replay_function != nullptr) {
+    report->add(source->name, "replay", "ok", psprintf("possible: by %s", source->replay_function));
+  } else {
+    report->add(source->name, "replay", "ok", psprintf("possible: sets the status to \"%s\"", source->replay_status));
+  }
+}
+
 void check_source(Report *report, const Source *source, Oid schema, const char *volatile *check) {
   const Oid oid = source_relation(source);
   Relation relation = OidIsValid(oid) ? try_relation_open(oid, AccessShareLock) : nullptr;
@@ -211,6 +225,7 @@ void check_source(Report *report, const Source *source, Oid schema, const char *
   *check = "mapping";
   const bool trusted = check_mapping(report, source, schema);
   check_types(report, source);
+  check_replay(report, source);
   *check = "statuses";
   if (trusted) check_statuses_safely(report, source, relation);
   relation_close(relation, AccessShareLock);

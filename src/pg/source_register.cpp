@@ -3,6 +3,7 @@
 #include "catalog.hpp"
 #include "guard.hpp"
 #include "local_time.hpp"
+#include "replay_word.hpp"
 #include "requeue.hpp"
 #include "role.hpp"
 #include "rollup_type.hpp"
@@ -318,8 +319,8 @@ Datum resolved_mapping(const Source &source, const char *statuses) {
 
 // Starts the inner query as the relation's owner, without running it: that checks the types and his privileges; and
 // looks at some statuses. What is called of his cannot leave anything behind.
-void try_as_owner(const Registration &registration) {
-  const Source &source = registration.source;
+void try_as_owner(Registration *registration) {
+  Source &source = registration->source;
   const Oid owner = source.binding.owner.oid;
   require_usable_schema(owner, source.schema);
   const Identity caller = become_restricted(owner);
@@ -334,7 +335,10 @@ void try_as_owner(const Registration &registration) {
   parameters.put(time_type, TimestampTzGetDatum(0));
   parameters.put(own_type(source.schema, "delivery_rollup"), PointerGetDatum(make_flat(request.shape)));
   parameters.read(psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request)));
-  check_words(source, registration.relation, registration.types[static_cast<int>(Field::kStatus)]);
+  check_words(source, registration->relation, registration->types[static_cast<int>(Field::kStatus)]);
+  if (source.replay_status == nullptr && source.replay_function == nullptr) {
+    source.replay_status = const_cast<char *>(find_replay_word(source, registration->relation));
+  }
   AtEOXact_GUC(false, settings);
   become(caller);
 }
@@ -405,11 +409,11 @@ ANOMALY_INSIGHTS_FUNCTION(ai_source_register) {
   map_replay_status(&registration);
   for (const Field key : {Field::kTenantId, Field::kEndpoint}) refuse_inexact_key(source, key);
 
+  source.binding = current_binding(source, registration.relation);
+  try_as_owner(&registration);
   MemoryContext spi = MemoryContextSwitchTo(caller);
   const Datum mapping = resolved_mapping(source, statuses);
   MemoryContextSwitchTo(spi);
-  source.binding = current_binding(source, registration.relation);
-  try_as_owner(registration);
   replace_source(source, mapping);
   AtEOXact_GUC(true, level);
   SPI_finish();

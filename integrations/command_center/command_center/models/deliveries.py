@@ -54,7 +54,9 @@ class PlannedReplay(BaseModel):
     status: Optional[str] = None
     triage_label: Optional[str] = None
     attempts: Optional[int] = None
-    outcome: Literal["replay", "hold"] = Field(..., description="hold: its endpoint is failing now, so it needs force")
+    outcome: Literal["replay", "hold", "refuse"] = Field(
+        ..., description="hold: its endpoint is failing now, so it needs force; refuse: its source cannot be replayed"
+    )
     expected_success_rate: Optional[float] = Field(None, description="in percent; null: nothing is known")
     reason: str
 

@@ -61,7 +61,7 @@ export interface PlannedReplay {
   status: string | null;
   triage_label: string | null;
   attempts: number | null;
-  outcome: 'replay' | 'hold';
+  outcome: 'replay' | 'hold' | 'refuse';
   expected_success_rate: number | null;
   reason: string;
 }

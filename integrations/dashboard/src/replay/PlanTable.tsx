@@ -27,7 +27,9 @@ export function PlanTable({ deliveries }: { deliveries: readonly PlannedReplay[]
         {deliveries.map((each) => (
           <tr key={each.delivery_id}>
             <td>
-              {each.outcome === 'hold' ? <Badge tone="amber">On hold</Badge> : <Badge tone="accent">Replay</Badge>}
+              {each.outcome === 'replay' && <Badge tone="accent">Replay</Badge>}
+              {each.outcome === 'hold' && <Badge tone="amber">On hold</Badge>}
+              {each.outcome === 'refuse' && <Badge tone="red">Refused</Badge>}
             </td>
             <td className={styles.target} title={each.endpoint ?? undefined}>
               {each.endpoint ?? '–'}

@@ -1,0 +1,61 @@
+-- A replay writes the table's own word for pending, or nothing: what is known of it at registration, and what is said before.
+SET client_min_messages = warning;
+CREATE SCHEMA IF NOT EXISTS insights;
+CREATE EXTENSION IF NOT EXISTS anomaly_insights SCHEMA insights;
+CREATE SCHEMA regress_word;
+SET search_path = regress_word, insights;
+\set SHOW_CONTEXT never
+\pset tuples_only on
+\pset format unaligned
+CREATE SEQUENCE keys;
+-- a source of a column of such a type, with a row of each of the words beside a failed one: its word, check, plan, replay
+CREATE FUNCTION try(type text, words text[], mapping jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  answer text;
+BEGIN
+  DROP TABLE IF EXISTS d;
+  EXECUTE format('CREATE TABLE d (id int, created_at timestamptz, endpoint text, status %s)', type);
+  INSERT INTO d SELECT 0, now() - interval '5 hours', '/a', 'failed';
+  INSERT INTO d SELECT n, now() - interval '5 hours', '/a', w FROM unnest(words) WITH ORDINALITY u (w, n);
+  answer := coalesce(delivery_source_register('d', mapping => mapping) ->> 'replay_status', 'none');
+  answer := answer || E'\n  ' || (SELECT level || ': ' || detail FROM delivery_source_check() WHERE "check" = 'replay');
+  answer := answer || E'\n  ' || (SELECT outcome || ': ' || reason FROM replay_plan('{"ids": ["0"]}'));
+  BEGIN
+    answer := answer || E'\n  ' || (SELECT outcome FROM replay_execute('{0}', 'word ' || nextval('keys')));
+  EXCEPTION WHEN OTHERS THEN answer := answer || E'\n  ' || SQLSTATE || ': ' || SQLERRM;
+  END;
+  RETURN type || ' ' || words::text || ' ' || mapping::text || ': ' || answer || ', ' || (SELECT status::text FROM d WHERE id = 0);
+END $$;
+CREATE TYPE river AS ENUM ('available', 'completed', 'discarded', 'failed', 'pending', 'retryable', 'running', 'scheduled');
+CREATE TYPE upper_case AS ENUM ('PENDING', 'RUNNING', 'FAILED', 'failed');
+SELECT try(type, words::text[]) FROM (VALUES ('text', '{PENDING}'), ('text', '{Queued,delivered}'), ('text', '{}'), ('text', '{delivered}'), ('text', '{queued,retrying}'), ('text', '{queued,pending}'), ('text', '{pending,Pending}'),
+  ('text', '{processing}'), ('text', '{processing,queued}'), ('text DEFAULT ''queued''', '{}'), ('text DEFAULT ''queued''', '{pending}'), ('text DEFAULT ''sending''', '{}'), ('text DEFAULT lower(''QUEUED'')', '{}'), ('text DEFAULT current_user', '{}'),
+  ('varchar(10) DEFAULT ''Scheduled''', '{}')) v (type, words);
+-- labels of an enum, and the default of the column, which says that "pending" is another thing
+SELECT try('upper_case', '{}'), try('river DEFAULT ''available''', '{}'), try('river', '{}');
+-- as the mapping says
+SELECT try('text', '{pending}', '{"replay_status": "queued"}');
+SELECT try('upper_case', '{}', '{"replay_status": "queued"}');
+SELECT try('text', '{}', '{"statuses": {"failed": "failed", "new": "pending", "running": "pending"}}');
+-- a constraint in the way ends it with a hint
+CREATE FUNCTION hint(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  hint text;
+BEGIN
+  EXECUTE statement;
+  RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+  RETURN SQLSTATE || ': ' || SQLERRM || E'\n  hint: ' || hint;
+END $$;
+ALTER TABLE d ADD finalized_at timestamptz, ADD CONSTRAINT finalized CHECK (status IN ('failed', 'delivered') OR finalized_at IS NULL);
+UPDATE d SET status = 'failed', finalized_at = now();
+SELECT hint($$SELECT * FROM replay_execute('{0}', 'constraint')$$);
+SELECT status FROM d;
+
+ALTER TABLE insights.operator_audit DISABLE TRIGGER append_only;
+DELETE FROM insights.operator_audit;
+ALTER TABLE insights.operator_audit ENABLE TRIGGER append_only;
+DELETE FROM insights.operator_replays;
+SELECT count(delivery_source_drop());
+DROP SCHEMA regress_word CASCADE;

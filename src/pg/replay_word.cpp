@@ -1,0 +1,123 @@
+#include "replay_word.hpp"
+
+#include "query.hpp"
+#include "source_expression.hpp"
+#include "statement.hpp"
+
+extern "C" {
+#include "catalog/pg_attribute.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/rel.h"
+}
+
+namespace insights::pg {
+
+namespace {
+
+constexpr int kWordSample = 100000;
+
+// Words for what somebody is sending just now: nobody would take such a row up.
+constexpr const char *kInFlight[] = {"processing", "sending", "in_progress", "executing", "running"};
+
+bool waits(const Source &source, const char *word) {
+  for (const char *other : kInFlight) {
+    if (pg_strcasecmp(word, other) == 0) return false;
+  }
+  return class_of(source, word) == StatusClass::kPending;
+}
+
+// What a new row has; null where that is no constant.
+const char *default_of(Relation relation, const Form_pg_attribute column) {
+  Node *value = build_column_default(relation, column->attnum);
+  if (value == nullptr) return nullptr;
+  value = eval_const_expressions(nullptr, value);
+  if (!IsA(value, Const) || reinterpret_cast<Const *>(value)->constisnull) return nullptr;
+  Oid output = InvalidOid;
+  bool varlena = false;
+  getTypeOutputInfo(column->atttypid, &output, &varlena);
+  return OidOutputFunctionCall(output, reinterpret_cast<Const *>(value)->constvalue);
+}
+
+List *words_of_map(const Source &source) {
+  List *words = NIL;
+  for (int i = 0; i < source.statuses.count; ++i) {
+    const Text raw = source.statuses.entries[i].raw;
+    words = lappend(words, pnstrdup(raw.data(), static_cast<Size>(raw.size())));
+  }
+  return words;
+}
+
+List *words_of_rows() {
+  List *words = NIL;
+  const Rows rows = Rows::latest();
+  for (std::uint64_t i = 0; i < rows.count(); ++i) {
+    const Text raw = Columns(i, rows).text();
+    words = lappend(words, pnstrdup(raw.data(), static_cast<Size>(raw.size())));
+  }
+  return words;
+}
+
+List *words_of_enum(Oid type) {
+  Parameters parameters;
+  parameters.put(OIDOID, ObjectIdGetDatum(type));
+  parameters.read("SELECT enumlabel::text FROM pg_enum WHERE enumtypid = $1");
+  return words_of_rows();
+}
+
+List *words_of_newest(const Source &source) {
+  StatusSet pending = {};
+  pending[static_cast<std::size_t>(StatusClass::kPending)] = true;
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfo(&query, "SELECT DISTINCT status COLLATE \"C\" FROM (SELECT (%s)::text, ",
+                   source.field(Field::kStatus));
+  append_status_in(&query, source, pending);
+  appendStringInfo(&query, " FROM %s WHERE (%s) IS NOT NULL", source.relation, source.field(Field::kCreatedAt));
+  if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
+  appendStringInfo(&query, " ORDER BY (%s) DESC LIMIT %d) AS newest (status, pending) WHERE pending",
+                   source.field(Field::kCreatedAt), kWordSample);
+  run_statement(query.data, SPI_OK_SELECT, true);
+  return words_of_rows();
+}
+
+List *known_words(const Source &source) {
+  if (source.statuses.count > 0) return words_of_map(source);
+  const Oid type = expression_type(&source, source.field(Field::kStatus));
+  return type_is_enum(type) ? words_of_enum(type) : words_of_newest(source);
+}
+
+// The only one of the words that waits, and is `wanted` in some case unless that is null.
+const char *only_one(const Source &source, const List *words, const char *wanted) {
+  const char *only = nullptr;
+  const ListCell *cell = nullptr;
+  foreach (cell, words) {
+    const auto *word = static_cast<const char *>(lfirst(cell));
+    if (!waits(source, word) || (wanted != nullptr && pg_strcasecmp(word, wanted) != 0)) continue;
+    if (only != nullptr) return nullptr;
+    only = word;
+  }
+  return only;
+}
+
+}  // namespace
+
+StatusClass class_of(const Source &source, Text raw) {
+  if (source.statuses.count == 0) return usual_status(raw);
+  for (int i = 0; i < source.statuses.count; ++i) {
+    if (source.statuses.entries[i].raw == raw) return source.statuses.entries[i].status;
+  }
+  return StatusClass::kUnmapped;
+}
+
+const char *find_replay_word(const Source &source, Relation relation) {
+  const Form_pg_attribute column = column_of(relation, source.field(Field::kStatus));
+  if (column == nullptr) return nullptr;
+  const char *initial = default_of(relation, column);
+  if (initial != nullptr && waits(source, initial)) return initial;
+  const List *words = known_words(source);
+  const char *pending = only_one(source, words, "pending");
+  return pending != nullptr ? pending : only_one(source, words, nullptr);
+}
+
+}  // namespace insights::pg
