@@ -16,7 +16,7 @@ BEGIN
   DROP TABLE IF EXISTS d;
   EXECUTE format('CREATE TABLE d (id int, created_at timestamptz, endpoint text, status %s)', type);
   INSERT INTO d SELECT 0, now() - interval '5 hours', '/a', 'failed';
-  INSERT INTO d SELECT n, now() - interval '5 hours', '/a', w FROM unnest(words) WITH ORDINALITY u (w, n);
+  EXECUTE format('INSERT INTO d SELECT n, now() - interval ''5 hours'', ''/a'', w::%s FROM unnest($1) WITH ORDINALITY u (w, n)', split_part(type, ' ', 1)) USING words;
   answer := coalesce(delivery_source_register('d', mapping => mapping) ->> 'replay_status', 'none');
   answer := answer || E'\n  ' || (SELECT level || ': ' || detail FROM delivery_source_check() WHERE "check" = 'replay');
   answer := answer || E'\n  ' || (SELECT outcome || ': ' || reason FROM replay_plan('{"ids": ["0"]}'));
@@ -26,13 +26,13 @@ BEGIN
   END;
   RETURN type || ' ' || words::text || ' ' || mapping::text || ': ' || answer || ', ' || (SELECT status::text FROM d WHERE id = 0);
 END $$;
-CREATE TYPE river AS ENUM ('available', 'completed', 'discarded', 'failed', 'pending', 'retryable', 'running', 'scheduled');
-CREATE TYPE upper_case AS ENUM ('PENDING', 'RUNNING', 'FAILED', 'failed');
+CREATE TYPE river AS ENUM ('queued', 'completed', 'discarded', 'failed', 'pending', 'scheduled');
+CREATE TYPE upper_case AS ENUM ('PENDING', 'PROCESSING', 'FAILED', 'failed');
 SELECT try(type, words::text[]) FROM (VALUES ('text', '{PENDING}'), ('text', '{Queued,delivered}'), ('text', '{}'), ('text', '{delivered}'), ('text', '{queued,retrying}'), ('text', '{queued,pending}'), ('text', '{pending,Pending}'),
   ('text', '{processing}'), ('text', '{processing,queued}'), ('text DEFAULT ''queued''', '{}'), ('text DEFAULT ''queued''', '{pending}'), ('text DEFAULT ''sending''', '{}'), ('text DEFAULT lower(''QUEUED'')', '{}'), ('text DEFAULT current_user', '{}'),
   ('varchar(10) DEFAULT ''Scheduled''', '{}')) v (type, words);
 -- labels of an enum, and the default of the column, which says that "pending" is another thing
-SELECT try('upper_case', '{}'), try('river DEFAULT ''available''', '{}'), try('river', '{}');
+SELECT try('upper_case', '{}'), try('river DEFAULT ''queued''', '{}'), try('river', '{}');
 -- as the mapping says
 SELECT try('text', '{pending}', '{"replay_status": "queued"}');
 SELECT try('upper_case', '{}', '{"replay_status": "queued"}');
@@ -52,6 +52,11 @@ ALTER TABLE d ADD finalized_at timestamptz, ADD CONSTRAINT finalized CHECK (stat
 UPDATE d SET status = 'failed', finalized_at = now();
 SELECT hint($$SELECT * FROM replay_execute('{0}', 'constraint')$$);
 SELECT status FROM d;
+
+-- ids of a sample that are not unique, or none
+SELECT level || ': ' || detail FROM delivery_source_check() WHERE "check" = 'id';
+INSERT INTO d SELECT id, now(), '/a', 'failed' FROM unnest('{1,2,2,3,3,3,NULL}'::int[]) id;
+SELECT level || ': ' || detail || E'\n  ' || hint FROM delivery_source_check() WHERE "check" = 'id';
 
 ALTER TABLE insights.operator_audit DISABLE TRIGGER append_only;
 DELETE FROM insights.operator_audit;

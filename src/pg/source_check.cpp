@@ -170,11 +170,45 @@ void check_statuses(Report *report, const Source *source, Relation relation) {
   }
 }
 
+// Deliveries that share an id, or have none, are in no replay.
+void check_ids(Report *report, const Source *source) {
+  if (source->field(Field::kId) == nullptr) return;
+  const char *id = source->field(Field::kId);
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfo(
+      &query,
+      "SELECT coalesce(sum(n) FILTER (WHERE id IS NULL), 0)::int8, coalesce(sum(n) FILTER (WHERE id IS NOT "
+      "NULL AND n > 1), 0)::int8 FROM (SELECT id, count(*) AS n FROM (SELECT (%s)::text COLLATE \"C\" FROM "
+      "%s WHERE (%s) IS NOT NULL%s ORDER BY (%s) DESC LIMIT %d) AS newest (id) GROUP BY id) AS ids",
+      id, source->relation, source->field(Field::kCreatedAt),
+      source->filter != nullptr ? psprintf(" AND (%s)", source->filter) : "", source->field(Field::kCreatedAt),
+      kStatusSample);
+  run_statement(query.data, SPI_OK_SELECT, true);
+  Columns columns(0);
+  const std::int64_t missing = columns.bigint();
+  const std::int64_t shared = columns.bigint();
+  if (missing == 0 && shared == 0) {
+    report->add(source->name, "id", "ok", psprintf("ids of the newest %d deliveries are unique", kStatusSample));
+    return;
+  }
+  report->add(source->name, "id", "warning",
+              psprintf("of the newest %d deliveries, " INT64_FORMAT " share their id with others, and " INT64_FORMAT
+                       " have none",
+                       kStatusSample, shared, missing),
+              "They cannot be replayed, and those without are in no list. Map id to what is unique in a delivery, or "
+              "register a view with one row for each.");
+}
+
 // A superuser looks as who owns the relation, as the worker does: it is that one's code that runs.
 void check_statuses_safely(Report *report, const Source *source, Relation relation) {
-  if (!superuser()) return check_statuses(report, source, relation);
+  if (!superuser()) {
+    check_ids(report, source);
+    return check_statuses(report, source, relation);
+  }
   const Identity caller = become_restricted(bound_owner(*source));
   const int settings = NewGUCNestLevel();
+  check_ids(report, source);
   check_statuses(report, source, relation);
   AtEOXact_GUC(false, settings);
   become(caller);
