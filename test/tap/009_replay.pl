@@ -35,7 +35,7 @@ CREATE TABLE logged (
   held text, account int, endpoint text, label smallint, code int, message text, tries smallint, gone_at timestamptz,
   at timestamp) WITH (parallel_workers = 2);
 CREATE VIEW anonymous AS SELECT id, target, status, triage_label, created_at FROM deliveries;
-SELECT delivery_source_register('deliveries', 'plain');
+SELECT delivery_source_register('deliveries', 'plain', '{"replay_status": "pending"}');
 SELECT delivery_source_register('logged', 'mapped', '{
   "id": "held", "created_at": "at", "time_zone": "Europe/Berlin", "tenant_id": "account",
   "endpoint": "split_part(endpoint, ''?'', 1)", "status": "label",

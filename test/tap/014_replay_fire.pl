@@ -22,7 +22,7 @@ sub sql { return $node->safe_psql('postgres', $_[0]) }
 sql(
 	q(
 CREATE TABLE deliveries (
-  id int PRIMARY KEY, tenant_id text, endpoint text, status text, attempts int, next_retry_at timestamptz,
+  id int PRIMARY KEY, tenant_id text, endpoint text, status text DEFAULT 'pending', attempts int, next_retry_at timestamptz,
   created_at timestamptz, updated_at timestamptz);
 CREATE INDEX ON deliveries (created_at);
 CREATE TABLE transitions (id int, before text, after text, pid int DEFAULT pg_backend_pid());
@@ -477,7 +477,7 @@ CREATE FUNCTION fill() RETURNS void LANGUAGE sql AS \$\$
   FROM (VALUES (1, 1), (1, 2), (2, 1), (3, 1), (4, 1), (5, 1)) AS v (i, n) \$\$;
 CREATE FUNCTION twice_as() RETURNS text LANGUAGE sql AS
   \$\$ SELECT string_agg(id || ' ' || status || ' ' || attempts, ', ' ORDER BY id, attempts) FROM twice \$\$;
-SELECT fill(), delivery_source_register('twice', 'twice'))
+SELECT fill(), delivery_source_register('twice', 'twice', '{"replay_status": "pending"}'))
 	);
 
 	# Of one that has two rows, another session has one.
@@ -528,7 +528,7 @@ CREATE FUNCTION send_twice_back() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
 END \$\$;
 CREATE TRIGGER send_back AFTER UPDATE ON twice FOR EACH ROW WHEN (new.id = 3 AND new.status = 'pending')
   EXECUTE FUNCTION send_twice_back();
-SELECT fill(), delivery_source_register('far', 'far'))
+SELECT fill(), delivery_source_register('far', 'far', '{"replay_status": "pending"}'))
 	);
 	is(sql("$outcomes('{1,2,3,4}', 'far', source => 'far') AS r"),
 		'1 replayed, 2 refused, 3 refused, 4 replayed', 'a foreign table');
