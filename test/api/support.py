@@ -27,7 +27,8 @@ SERVICE = "insights_service"
 
 TABLE = """
   CREATE TABLE {} (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(), tenant_id text, event_type text, target text, status text DEFAULT 'pending',
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(), tenant_id text, event_type text,
+    target text, status text DEFAULT 'pending',
     triage_label text, triage_score int, attempts int NOT NULL DEFAULT 1, max_attempts int NOT NULL DEFAULT 5,
     last_error text, next_retry_at timestamptz, created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now())
