@@ -23,6 +23,7 @@ OBJS = \
 	src/core/message.o \
 	src/core/number.o \
 	src/core/observe.o \
+	src/core/phrases.o \
 	src/core/rate.o \
 	src/core/rate_failure.o \
 	src/core/rate_spike.o \

@@ -51,13 +51,13 @@ INSERT INTO cases VALUES
   (1, 'failed', NULL, 'the RATE LIMIT of 10/s'), (1, 'failed', NULL, 'too many requestS'), (2, 'failed', NULL, 'cONNECTION rEFUSED'), (2, 'failed', NULL, E'first line\nread timeout'),
   (2, 'failed', NULL, 'Unterminated upstream erroR'), (4, 'failed', NULL, 'connectionrefused'), (4, 'failed', NULL, 'time out'), (4, 'failed', NULL, 'rate-limit'),
   (4, 'failed', NULL, 'ratelimit'),
-  (2, 'failed', NULL, 'größe überschritten: timeout 🚀'), (4, 'failed', NULL, 'größe überschritten 🚀'), (2, 'failed', NULL, repeat('x', 100000) || 'timeout'),
+  (2, 'failed', NULL, 'größe überschritten: timeout 🚀'), (4, 'failed', NULL, 'größe überschritten 🚀'),
   (4, 'failed', NULL, repeat('timeou ', 20000)),
 -- the first rule that matches
   (1, 'failed', 503, 'rate limit'), (1, 'failed', 404, 'Too many requests'), (1, 'failed', NULL, 'timeout, then rate limit'), (1, 'failed', 429, 'connection refused'),
   (2, 'failed', 503, 'not found'),
 -- the status of a delivery says only what nothing else does
-  (1, 'delivered', 429, NULL), (2, 'delivered', NULL, 'timeout'), (3, NULL, 403, NULL), (2, 'pending', 502, NULL), (4, 'failed', NULL, ''), (4, 'failed', NULL, 'it is raining'),
+  (3, NULL, 403, NULL), (2, 'pending', 502, NULL), (4, 'failed', NULL, ''), (4, 'failed', NULL, 'it is raining'),
   (5, 'delivered', NULL, 'it is raining');
 SELECT rule, count(*) AS cases FROM cases GROUP BY rule ORDER BY rule;
 -- those that are not as the table says: none
@@ -123,6 +123,9 @@ INSERT INTO holes VALUES
   (2, 3, 408, NULL), (2, 3, 425, NULL), (2, 2, 408, 'timeout'),
 -- throttling
   (1, 4, NULL, 'request was throttled'), (1, 4, NULL, 'ThrottlingException'), (1, 2, 503, 'Throttled'),
+-- what is beyond the first 2 kB is not read, and no word that begins there
+  (4, 2, NULL, repeat('x', 100000) || ' timeout'), (2, 2, NULL, repeat('x', 2040) || ' timeout'), (4, 2, NULL, repeat('x', 2041) || ' timeout '), (2, 2, NULL, 'timeout ' || repeat('ü', 100000)),
+  (4, 2, NULL, repeat('ü', 1023) || ' timeout'),
 -- 410 and 3xx are permanent
   (3, 3, 410, NULL), (3, 4, 300, NULL), (3, 4, 301, 'Moved Permanently'), (3, 4, 399, NULL), (4, 4, 299, NULL),
 -- and a 4xx stays so whose text merely mentions a timeout
@@ -135,6 +138,17 @@ SELECT method, wanted.label AS wanted, h.http_status, h.error, t.label, t.score,
 FROM holes h CROSS JOIN LATERAL (VALUES ('default', by_default), ('reference', by_reference)) v (method, rule) JOIN rules wanted USING (rule),
      triage_classify('failed', h.http_status, h.error, method) t
 WHERE (t.label, t.score, t.recommended_action) IS DISTINCT FROM (wanted.label, wanted.score, wanted.action);
+-- What was delivered has nothing to triage, whatever its answer says.
+SELECT method, count(*) AS delivered, count(*) FILTER (WHERE t.score > 50) AS labelled
+FROM holes h, unnest(ARRAY['delivered', 'Success']) status, unnest(ARRAY['default', 'reference']) method, triage_classify(status, h.http_status, h.error, method) t GROUP BY method ORDER BY method;
+-- Stored apart or compressed, a text says the same.
+CREATE TABLE stored_texts (error text, http_status int);
+ALTER TABLE stored_texts ALTER error SET STORAGE EXTERNAL;
+INSERT INTO stored_texts SELECT error || repeat(' ' || md5(error), 300), http_status FROM holes;
+ALTER TABLE stored_texts ALTER error SET STORAGE EXTENDED;
+INSERT INTO stored_texts SELECT error || repeat(' ' || md5(error), 300), http_status FROM holes;
+SELECT count(*) AS compared, count(DISTINCT pg_column_size(error)) > 1 AS compressed, count(*) FILTER (WHERE triage_label('failed', http_status, error) IS DISTINCT FROM (triage_classify('failed', http_status, error || '')).label) AS wrong
+FROM stored_texts;
 -- A text that ends early has what it has: the 8 characters of HTTP 503, the 28 up to throttl.
 SELECT t.label, min(n) AS from_length FROM generate_series(0, 30) n, triage_classify('failed', NULL, left('HTTP 503 broken pipe throttled', n)) t GROUP BY t.label ORDER BY from_length;
 
@@ -205,7 +219,7 @@ SELECT count(*) AS compared, count(*) FILTER (WHERE triage_label(status, http_st
        count(*) FILTER (WHERE t.score = 50) AS nothing
 FROM (SELECT status, http_status, error FROM cases UNION ALL SELECT 'failed', http_status, error FROM holes) v, triage_classify(status, http_status, error) t;
 SELECT triage_label('failed', 503, NULL) AS code, triage_label('FAILED', NULL, NULL) AS status, triage_label('delivered', 200, NULL) AS delivered, triage_label(NULL, NULL, NULL) AS nothing,
-       triage_label('delivered', NULL, 'throttled') AS text, triage_label(NULL, NULL, '') AS no_text, pg_typeof(triage_label(NULL, NULL, NULL));
+       triage_label('pending', NULL, 'throttled') AS text, triage_label('delivered', NULL, 'throttled') AS delivered_text, triage_label(NULL, NULL, '') AS no_text, pg_typeof(triage_label(NULL, NULL, NULL));
 
 -- IMMUTABLE: in an index, in a generated column, in a constraint.
 CREATE TABLE kept (
@@ -215,7 +229,7 @@ CREATE INDEX kept_label ON kept (triage_label(status, http_status, error));
 CREATE INDEX kept_action ON kept (((triage_classify(status, http_status, error)).recommended_action)) WHERE triage_label(status, http_status, error) IS NOT NULL;
 INSERT INTO kept SELECT i, CASE WHEN i % 10 = 0 THEN 'failed' ELSE 'delivered' END, CASE WHEN i % 20 = 0 THEN 400 + i % 40 END, CASE WHEN i % 50 = 0 THEN 'throttled' END
 FROM generate_series(1, 2000) i;
-UPDATE kept SET error = 'timeout', http_status = NULL WHERE id = 1;
+UPDATE kept SET status = 'pending', error = 'timeout', http_status = NULL WHERE id = 1;
 ANALYZE kept;
 SELECT label, score, count(*) FROM kept GROUP BY label, score ORDER BY label COLLATE "C" NULLS LAST, score;
 SET enable_seqscan = off;
@@ -235,6 +249,7 @@ RESET enable_bitmapscan;
 CREATE TABLE kinds (kind text, n int, status text, code int, error text, attempts int, by_all text, by_code text, by_error text, by_status text);
 INSERT INTO kinds VALUES
   ('well',           40, 'delivered',   200,  NULL,                            1, NULL,                      NULL,                      NULL,                      NULL),
+  ('well at once',   12, 'delivered',   NULL, 'no timeout, no rate limit',     1, NULL,                      NULL,                      NULL,                      NULL),
   ('well at last',    3, 'delivered',   NULL, 'timeout, then it was accepted', 2, 'transient_endpoint_down', NULL,                      'transient_endpoint_down', NULL),
   ('well after 503',  5, 'delivered',   503,  NULL,                            3, 'transient_endpoint_down', 'transient_endpoint_down', NULL,                      NULL),
   ('down',            7, 'failed',      503,  'HTTP 503: down',                1, 'transient_endpoint_down', 'transient_endpoint_down', 'transient_endpoint_down', 'unknown'),
@@ -297,7 +312,8 @@ SELECT outcome($$SELECT delivery_source_register('code_texts', 'no', '{"http_sta
 
 -- The oracle: what a delivery is to each source, its label by calling triage_classify for each row; and that label by hand.
 CREATE VIEW facts AS
-  SELECT s.source, b.id, b.tenant_id, b.endpoint, b.attempts, coalesce(b.status, 'NULL') AS state, CASE WHEN t.score > 50 THEN t.label END AS label,
+  SELECT s.source, b.id, b.tenant_id, b.endpoint, b.attempts, coalesce(b.status, 'NULL') AS state,
+         CASE WHEN t.score > 50 AND (b.attempts > 1 OR b.status IS DISTINCT FROM 'delivered') THEN t.label END AS label,
          CASE s.seen WHEN 'all' THEN k.by_all WHEN 'code' THEN k.by_code WHEN 'error' THEN k.by_error WHEN 'status' THEN k.by_status END AS by_hand
   FROM sources s CROSS JOIN base b JOIN kinds k ON k.kind = b.endpoint,
     triage_classify(CASE WHEN b.status IN ('failed', 'dead_letter') THEN 'failed' END, CASE WHEN s.seen IN ('all', 'code') THEN b.code END,

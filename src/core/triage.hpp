@@ -1,6 +1,7 @@
 // Why a delivery failed, from its status, the HTTP status of the answer and the text of the error.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -8,7 +9,8 @@
 
 namespace insights {
 
-// `reference` has the five rules of the original and no more; the default closes their holes.
+// `reference` has the five rules of the original and no more; the default closes their holes: it knows more texts and
+// the HTTP status in them, and nothing to triage in what its status calls delivered.
 enum class TriageMethod { kDefault, kReference };
 
 // "default", "reference". Error kInvalidArgument for any other.
@@ -41,7 +43,10 @@ struct Triage {
   const char *action() const;  // "wait_and_retry", "retry", "manual_fix", "review_then_retry", "none"
 };
 
-// Never fails, and takes time in proportion to the size of the error.
+// How much of an error's text the default reads; what is beyond it is never looked at.
+constexpr std::size_t kTriagedBytes = 2048;
+
+// Never fails, and takes time in proportion to the size of the error, or to what is read of it.
 Triage classify(const TriageInput &input, TriageMethod method) noexcept;
 
 // One plain sentence that names the signal, into `buffer`; returns it.

@@ -60,11 +60,11 @@ void append_columns(StringInfo query, const ScanRequest &request) {
   append_as(query, source.field(Field::kStatus), "text");
   append_status_class(query, source);
   append_label(query, request);
-  append_as(query, source.field(Field::kTriageScore), "int4");
-  append_as(query, source.field(Field::kAttempts), "int4");
-  append_as(query, source.field(Field::kMaxAttempts), "int4");
+  append_number(query, source, Field::kTriageScore);
+  append_number(query, source, Field::kAttempts);
+  append_number(query, source, Field::kMaxAttempts);
   append_time(query, source, Field::kNextRetryAt);
-  append_as(query, source.field(Field::kHttpStatus), "int4");
+  append_number(query, source, Field::kHttpStatus);
   append_as(query, source.field(Field::kError), "text");
 }
 

@@ -1,9 +1,13 @@
 #include "query.hpp"
 
+#include <algorithm>
+
 #include "catalog.hpp"
+#include "source_expression.hpp"
 #include "statement.hpp"
 
 extern "C" {
+#include "access/relation.h"
 #include "utils/plancache.h"
 #include "utils/typcache.h"
 }
@@ -158,18 +162,73 @@ void append_id_in(StringInfo query, const Source &source, const char *ids) {
   appendStringInfo(query, "%s %s ANY (%s::%s[])", id.operand, id.equals, quote_literal_cstr(ids), id.type);
 }
 
+namespace {
+
+// The type of a field, for which a plain column need not be parsed.
+Oid field_type(const Source &source, Field field) {
+  const char *expression = source.field(field);
+  Relation relation = relation_open(require_source_relation(&source, AccessShareLock), NoLock);
+  const Form_pg_attribute column = column_of(relation, expression);
+  const Oid type = column != nullptr ? getBaseType(column->atttypid) : InvalidOid;
+  relation_close(relation, NoLock);
+  return OidIsValid(type) ? type : expression_type(&source, expression);
+}
+
+// A number as int4. One that is none there, or no score, counts as missing: no row may end a report. Whole numbers that
+// always fit stand as they are.
+const char *number_expression(const Source &source, Field field) {
+  const char *expression = source.field(field);
+  if (field == Field::kTriageScore) {
+    return psprintf("CASE WHEN (%s) BETWEEN 0 AND 100 THEN (%s)::int4 END", expression, expression);
+  }
+  switch (field_type(source, field)) {
+    case INT8OID:
+    case FLOAT4OID:
+    case FLOAT8OID:
+    case NUMERICOID:
+      return psprintf("CASE WHEN (%s) BETWEEN -2147483648 AND 2147483647 THEN (%s)::int4 END", expression, expression);
+    default:
+      return psprintf("(%s)::int4", expression);
+  }
+}
+
+// What was delivered at once has no label, whatever its answer says; what took more attempts has that of the failure
+// before, by which one knows how often a retry helps.
+void append_delivered_at_once(StringInfo query, const Source &source) {
+  append_status_in(query, source, kDeliveredStatuses);
+  if (source.field(Field::kAttempts) == nullptr) return;
+  appendStringInfo(query, " AND (%s > 1) IS NOT TRUE", number_expression(source, Field::kAttempts));
+}
+
+bool is_empty(const StatusSet &statuses) {
+  return std::none_of(statuses.begin(), statuses.end(), [](bool wanted) { return wanted; });
+}
+
+}  // namespace
+
+void append_number(StringInfo query, const Source &source, Field field) {
+  if (source.field(field) == nullptr) return append_as(query, nullptr, "int4");
+  appendStringInfo(query, ", %s", number_expression(source, field));
+}
+
 void append_label(StringInfo query, const ScanRequest &request) {
   const Source &source = *request.source;
   if (source.field(Field::kTriageLabel) != nullptr || !request.labels) {
     append_as(query, request.labels ? source.field(Field::kTriageLabel) : nullptr, "text");
     return;
   }
-  appendStringInfo(query, ", %s.triage_label(CASE WHEN ", schema_name(request.schema));
+  appendStringInfoString(query, ", CASE WHEN ");
+  if (!is_empty(request.unlabelled)) {
+    append_status_in(query, source, request.unlabelled);
+    appendStringInfoString(query, " THEN NULL WHEN ");
+  }
+  append_delivered_at_once(query, source);
+  appendStringInfo(query, " THEN NULL ELSE %s.triage_label(CASE WHEN ", schema_name(request.schema));
   append_status_in(query, source, kFailedStatuses);
   appendStringInfoString(query, " THEN 'failed' END");
-  append_as(query, source.field(Field::kHttpStatus), "int4");
+  append_number(query, source, Field::kHttpStatus);
   append_as(query, source.field(Field::kError), "text");
-  appendStringInfoChar(query, ')');
+  appendStringInfoString(query, ") END");
 }
 
 namespace {
@@ -226,8 +285,8 @@ void append_counted(StringInfo query, const ScanRequest &request) {
   append_as(query, source.field(Field::kStatus), "text");
   append_label(query, request);
   if (request.attempts) {
-    append_as(query, source.field(Field::kAttempts), "int4");
-    append_as(query, source.field(Field::kMaxAttempts), "int4");
+    append_number(query, source, Field::kAttempts);
+    append_number(query, source, Field::kMaxAttempts);
   }
 }
 

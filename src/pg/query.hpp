@@ -16,6 +16,7 @@ namespace insights::pg {
 using StatusSet = std::array<bool, kStatusClasses>;
 using LabelSet = std::array<bool, kLabelClasses>;
 constexpr StatusSet kFailedStatuses = {false, true, true, false, false};
+constexpr StatusSet kDeliveredStatuses = {true, false, false, false, false};
 
 // Which deliveries somebody asks for, beside their time. What is not given is not asked for.
 struct DeliveryFilter {
@@ -40,6 +41,7 @@ struct ScanRequest {
   bool ungrouped;                // tenants and endpoints do not matter: all deliveries are one group
   bool attempts;                 // the shape looks at attempts
   bool labels;                   // and triage labels: those of the source, or what triage_label() makes of its failures
+  StatusSet unlabelled;          // but for statuses that say all that is asked, of whose deliveries none is made
   const DeliveryFilter *filter;  // of which deliveries beside; null: all
 };
 
@@ -60,6 +62,7 @@ char *rollup_query(const ScanRequest &request);
 void append_created_at(StringInfo query, const Source &source);              // as timestamptz
 void append_time(StringInfo query, const Source &source, Field field);       // ", field" as timestamptz
 void append_as(StringInfo query, const char *expression, const char *type);  // ", expression"; NULL for a null one
+void append_number(StringInfo query, const Source &source, Field field);     // ", field" as int4
 void append_label(StringInfo query, const ScanRequest &request);             // ", triage label"
 void append_status_in(StringInfo query, const Source &source, const StatusSet &statuses);  // a condition
 void append_label_in(StringInfo query, const char *label, const LabelSet &labels);         // a condition

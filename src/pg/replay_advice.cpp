@@ -54,12 +54,6 @@ const std::pmr::vector<HeldGroup> *find_incidents(Oid schema, const Source *sour
       [&](ContextMemory *memory, Poll &) { return std::pmr::vector<HeldGroup>(read, read + rows, memory); });
 }
 
-// The stored score where it is one; any other number there must not end the report.
-void append_score(StringInfo query, const char *expression) {
-  if (expression == nullptr) return append_as(query, nullptr, "int4");
-  appendStringInfo(query, ", (CASE WHEN (%s) BETWEEN 0 AND 100 THEN (%s) END)::int4", expression, expression);
-}
-
 // $3 and $4 are the tenants and the endpoints that are failing; $5 says how many; $6 and $7 are the exact bounds, since
 // those on the raw column may be wider. Keys are joined as arrays because that hashes and takes NULLs for equal, and
 // all texts are compared by bytes, as in the rollup. The source's expressions stand in a query of their own, where no
@@ -75,8 +69,8 @@ char *candidates_query(const ScanRequest &request) {
   append_as(&query, source.field(Field::kEndpoint), "text");
   append_as(&query, source.field(Field::kStatus), "text");
   append_label(&query, request);
-  append_score(&query, source.field(Field::kTriageScore));
-  append_as(&query, source.field(Field::kAttempts), "int4");
+  append_number(&query, source, Field::kTriageScore);
+  append_number(&query, source, Field::kAttempts);
   append_deliveries(&query, request);
   appendStringInfoString(&query, " AND ");
   append_status_in(&query, source, kFailedStatuses);

@@ -103,7 +103,7 @@ char *deliveries_query(const Source &source, const char *ids) {
   append_as(&query, source.field(Field::kTenantId), "text");
   append_as(&query, source.field(Field::kEndpoint), "text");
   append_as(&query, source.field(Field::kStatus), "text");
-  append_as(&query, source.field(Field::kAttempts), "int4");
+  append_number(&query, source, Field::kAttempts);
   appendStringInfo(&query, " FROM %s WHERE ", source.relation);
   append_id_in(&query, source, ids);
   if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);

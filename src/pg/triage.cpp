@@ -9,12 +9,21 @@ namespace insights::pg {
 
 namespace {
 
+// The text of an error, or as much of it as the method reads: of one that is stored elsewhere or compressed, no more is
+// fetched.
+Text error_argument(FunctionCallInfo fcinfo, int number, TriageMethod method) {
+  struct varlena *error = PG_GETARG_RAW_VARLENA_P(number);
+  const bool stored_apart = VARATT_IS_EXTERNAL(error) || VARATT_IS_COMPRESSED(error);
+  if (!stored_apart || method == TriageMethod::kReference) return text_of(PG_GETARG_VARLENA_PP(number));
+  return text_of(PG_DETOAST_DATUM_SLICE(PointerGetDatum(error), 0, kTriagedBytes + 1));
+}
+
 // (status, http_status, error)
-TriageInput triage_arguments(FunctionCallInfo fcinfo) {
+TriageInput triage_arguments(FunctionCallInfo fcinfo, TriageMethod method) {
   TriageInput input;
   if (!PG_ARGISNULL(0)) input.status = text_of(PG_GETARG_VARLENA_PP(0));
   if (!PG_ARGISNULL(1)) input.http_status = PG_GETARG_INT32(1);
-  if (!PG_ARGISNULL(2)) input.error = text_of(PG_GETARG_VARLENA_PP(2));
+  if (!PG_ARGISNULL(2)) input.error = error_argument(fcinfo, 2, method);
   return input;
 }
 
@@ -50,7 +59,8 @@ using namespace insights::pg;
 
 // triage_classify(status, http_status, error, method) -> (label, score, reason, recommended_action)
 ANOMALY_INSIGHTS_FUNCTION(ai_triage_classify) {
-  const Triage triage = classify(triage_arguments(fcinfo), method_argument(fcinfo, 3));
+  const TriageMethod method = method_argument(fcinfo, 3);
+  const Triage triage = classify(triage_arguments(fcinfo, method), method);
   char reason[kLongestReason];
   Datum values[] = {text_datum(triage.label()), Int32GetDatum(triage.score()),
                     text_datum(triage_reason(triage, reason)), text_datum(triage.action())};
@@ -60,7 +70,7 @@ ANOMALY_INSIGHTS_FUNCTION(ai_triage_classify) {
 
 // triage_label(status, http_status, error) -> text, or NULL where there is nothing to triage
 ANOMALY_INSIGHTS_FUNCTION(ai_triage_label) {
-  const Triage triage = classify(triage_arguments(fcinfo), TriageMethod::kDefault);
+  const Triage triage = classify(triage_arguments(fcinfo, TriageMethod::kDefault), TriageMethod::kDefault);
   if (triage.rule == TriageRule::kNothing) PG_RETURN_NULL();
   PG_RETURN_DATUM(text_datum(triage.label()));
 }

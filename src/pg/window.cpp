@@ -17,6 +17,16 @@ bool labels_may_say_failure(const Source *source) {
          source->field(Field::kError) != nullptr;
 }
 
+// The statuses whose deliveries count the same with any label.
+StatusSet unlabelled_for(CounterSet counters) {
+  if ((counters & kLabelCounters) != 0) return {};
+  StatusSet statuses = kFailedStatuses;
+  if ((counters & bit(Counter::kReferenceFailures)) == 0) {
+    statuses[static_cast<std::size_t>(StatusClass::kDelivered)] = true;
+  }
+  return statuses;
+}
+
 }  // namespace
 
 Window window_arguments(FunctionCallInfo fcinfo, int hours, int as_of) {
@@ -51,6 +61,7 @@ ScanResult scan_window(Oid schema, const WindowScan &scan) {
   request.attempts = (scan.counters & kAttemptCounters) != 0;
   request.labels = (scan.counters & kLabelCounters) != 0 ||
                    ((scan.counters & kFailureCounters) != 0 && labels_may_say_failure(request.source));
+  request.unlabelled = unlabelled_for(scan.counters);
   return scan_rollup(request);
 }
 
