@@ -85,6 +85,7 @@ OBJS = \
 	src/pg/rollup_type.o \
 	src/pg/rows.o \
 	src/pg/runs.o \
+	src/pg/sample.o \
 	src/pg/scan.o \
 	src/pg/settings.o \
 	src/pg/source.o \

@@ -4,6 +4,7 @@
 #include "memory.hpp"
 #include "requeue.hpp"
 #include "role.hpp"
+#include "sample.hpp"
 #include "scan.hpp"
 #include "source.hpp"
 #include "source_expression.hpp"
@@ -130,14 +131,14 @@ bool check_binding(Report *report, const Source *source) {
 }
 
 // Whether the worker can read it as the relation's owner.
-bool check_owner(Report *report, const Source *source, SPIPlanPtr plan) {
+void check_owner(Report *report, const Source *source, SPIPlanPtr plan) {
   const Oid owner = bound_owner(*source);
   const char *name = GetUserNameFromId(owner, false);
   if (const char *untrusted = find_untrusted(owner, plan)) {
     report->add(source->name, "owner", "error",
                 psprintf("the worker cannot read it as superuser \"%s\": %s", name, untrusted),
                 "Give the relation an owner who is no superuser, and register the source again.");
-    return false;
+    return;
   }
   if (namespace_aclcheck(source->schema, owner, ACL_USAGE) != ACLCHECK_OK) {
     report->add(
@@ -147,13 +148,12 @@ bool check_owner(Report *report, const Source *source, SPIPlanPtr plan) {
   } else {
     report->add(source->name, "owner", "ok", psprintf("the worker reads it as \"%s\", who owns it", name));
   }
-  return true;
 }
 
 void check_statuses(Report *report, const Source *source, Relation relation) {
   const StatusSample sample = sample_statuses(*source, relation);
   // Of fewer all have been looked at, in whatever order.
-  const char *newest = sample.newest || sample.deliveries < kStatusSample ? "newest " : "";
+  const char *newest = sample.newest || sample.deliveries < kSampleRows ? "newest " : "";
   if (!sample.taken) {
     report->add(source->name, "statuses", "warning", "not looked at, since that would read too much of the relation",
                 "An index that begins with the time makes that cheap, and all reports.");
@@ -166,7 +166,7 @@ void check_statuses(Report *report, const Source *source, Relation relation) {
                 "If it means that here, register the source again with \"statuses\" in its mapping.");
   } else {
     report->add(source->name, "statuses", "ok",
-                psprintf("all statuses of the %s%d deliveries are known", newest, kStatusSample));
+                psprintf("all statuses of the %s%d deliveries are known", newest, kSampleRows));
   }
 }
 
@@ -183,50 +183,69 @@ void check_ids(Report *report, const Source *source) {
       "%s WHERE (%s) IS NOT NULL%s ORDER BY (%s) DESC LIMIT %d) AS newest (id) GROUP BY id) AS ids",
       id, source->relation, source->field(Field::kCreatedAt),
       source->filter != nullptr ? psprintf(" AND (%s)", source->filter) : "", source->field(Field::kCreatedAt),
-      kStatusSample);
+      kSampleRows);
   run_statement(query.data, SPI_OK_SELECT, true);
   Columns columns(0);
   const std::int64_t missing = columns.bigint();
   const std::int64_t shared = columns.bigint();
   if (missing == 0 && shared == 0) {
-    report->add(source->name, "id", "ok", psprintf("ids of the newest %d deliveries are unique", kStatusSample));
+    report->add(source->name, "id", "ok", psprintf("ids of the newest %d deliveries are unique", kSampleRows));
     return;
   }
   report->add(source->name, "id", "warning",
               psprintf("of the newest %d deliveries, " INT64_FORMAT " share their id with others, and " INT64_FORMAT
                        " have none",
-                       kStatusSample, shared, missing),
+                       kSampleRows, shared, missing),
               "They cannot be replayed, and those without are in no list. Map id to what is unique in a delivery, or "
               "register a view with one row for each.");
 }
 
 // A superuser looks as who owns the relation, as the worker does: it is that one's code that runs.
-void check_statuses_safely(Report *report, const Source *source, Relation relation) {
-  if (!superuser()) {
-    check_ids(report, source);
-    return check_statuses(report, source, relation);
-  }
+template <typename Look>
+auto look_safely(const Source *source, Look look) {
+  if (!superuser()) return look();
   const Identity caller = become_restricted(bound_owner(*source));
   const int settings = NewGUCNestLevel();
-  check_ids(report, source);
-  check_statuses(report, source, relation);
+  const auto found = look();
   AtEOXact_GUC(false, settings);
   become(caller);
+  return found;
 }
 
-// Plans the inner query of a report, which finds out whether the mapping still fits. Returns whether it may be run.
+// Whether the mapping can be had of each delivery of the sample.
+bool check_rows(Report *report, const Source *source) {
+  const RaisingRow *row = look_safely(source, [source] { return find_raising_row(*source); });
+  if (row == nullptr) {
+    report->add(source->name, "mapping", "ok", "all of its columns and functions are there");
+    return true;
+  }
+  report->add(source->name, "mapping", "error", row->detail,
+              psprintf("Reports that read it fail. Mend the delivery, or map %s to what gives NULL there and register "
+                       "the source again.",
+                       row->field));
+  return false;
+}
+
+// Plans the inner query of a report, which finds out whether the mapping still fits, and runs the mapping over a
+// sample where it may be run. Returns whether it gives something for each row.
 bool check_mapping(Report *report, const Source *source, Oid schema) {
   const ScanRequest request = trial_request(source, schema);
   SPIPlanPtr plan = prepare_rollup_query(request);
-  report->add(source->name, "mapping", "ok", "all of its columns and functions are there");
-  const bool trusted = check_owner(report, source, plan);
+  const bool trusted = find_untrusted(bound_owner(*source), plan) == nullptr;
+  bool fits = false;
+  if (trusted) {
+    fits = check_rows(report, source);
+  } else {
+    report->add(source->name, "mapping", "ok", "all of its columns and functions are there");
+  }
+  check_owner(report, source, plan);
   if (hides_rows(plan)) {
     report->add(source->name, "row security", "info", "row-level security hides rows from you",
                 "Reports count what you may see, and say nothing of the fleet as a whole.");
   } else {
     report->add(source->name, "row security", "ok", "no row-level security is in force for you");
   }
-  return trusted;
+  return fits;
 }
 
 // Whether failed deliveries can be put back in line.
@@ -257,11 +276,17 @@ void check_source(Report *report, const Source *source, Oid schema, const char *
   check_time(report, source, relation);
   check_index(report, source, relation);
   *check = "mapping";
-  const bool trusted = check_mapping(report, source, schema);
+  const bool fits = check_mapping(report, source, schema);
   check_types(report, source);
   check_replay(report, source);
   *check = "statuses";
-  if (trusted) check_statuses_safely(report, source, relation);
+  if (fits) {
+    look_safely(source, [&] {
+      check_ids(report, source);
+      check_statuses(report, source, relation);
+      return true;
+    });
+  }
   relation_close(relation, AccessShareLock);
 }
 

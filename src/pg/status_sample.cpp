@@ -53,7 +53,7 @@ const char *sample_query(const Source &source, Relation relation, Way way) {
                      pages > kTail ? pages - kTail : 0);
   }
   if (way == Way::kByTime) appendStringInfo(&query, " ORDER BY (%s) DESC", created_at);
-  if (way != Way::kAtEnd) appendStringInfo(&query, " LIMIT %d", kStatusSample);
+  if (way != Way::kAtEnd) appendStringInfo(&query, " LIMIT %d", kSampleRows);
   return query.data;
 }
 

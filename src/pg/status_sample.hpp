@@ -1,16 +1,13 @@
 // Which statuses the deliveries of a source have, from a sample that takes little whatever the relation is.
 #pragma once
 
-#include "source.hpp"
+#include "sample.hpp"
 
 extern "C" {
 #include "utils/relcache.h"
 }
 
 namespace insights::pg {
-
-// How many deliveries are looked at, or some more.
-constexpr int kStatusSample = 100000;
 
 struct SeenStatus {
   Text raw;    // NULL for none; its first bytes where it is not whole
