@@ -195,9 +195,18 @@ const char *number_expression(const Source &source, Field field) {
 // What was delivered at once has no label, whatever its answer says; what took more attempts has that of the failure
 // before, by which one knows how often a retry helps.
 void append_delivered_at_once(StringInfo query, const Source &source) {
+  if (source.field(Field::kAttempts) != nullptr) {
+    appendStringInfo(query, "(%s > 1) IS NOT TRUE AND ", number_expression(source, Field::kAttempts));
+  }
   append_status_in(query, source, kDeliveredStatuses);
-  if (source.field(Field::kAttempts) == nullptr) return;
-  appendStringInfo(query, " AND (%s > 1) IS NOT TRUE", number_expression(source, Field::kAttempts));
+}
+
+// What triage_label() is told of the status: whether it means failed, where that may be.
+void append_failed_word(StringInfo query, const Source &source, bool may_have_failed) {
+  if (!may_have_failed) return appendStringInfoString(query, "NULL::text");
+  appendStringInfoString(query, "CASE WHEN ");
+  append_status_in(query, source, kFailedStatuses);
+  appendStringInfoString(query, " THEN 'failed' END");
 }
 
 bool is_empty(const StatusSet &statuses) {
@@ -217,15 +226,20 @@ void append_label(StringInfo query, const ScanRequest &request) {
     append_as(query, request.labels ? source.field(Field::kTriageLabel) : nullptr, "text");
     return;
   }
-  appendStringInfoString(query, ", CASE WHEN ");
-  if (!is_empty(request.unlabelled)) {
+  const bool all = is_empty(request.unlabelled);
+  appendStringInfoString(query, ", CASE");
+  if (!all) {
+    appendStringInfoString(query, " WHEN ");
     append_status_in(query, source, request.unlabelled);
-    appendStringInfoString(query, " THEN NULL WHEN ");
+    appendStringInfoString(query, " THEN NULL");
   }
-  append_delivered_at_once(query, source);
-  appendStringInfo(query, " THEN NULL ELSE %s.triage_label(CASE WHEN ", schema_name(request.schema));
-  append_status_in(query, source, kFailedStatuses);
-  appendStringInfoString(query, " THEN 'failed' END");
+  if (!request.unlabelled[static_cast<std::size_t>(StatusClass::kDelivered)]) {
+    appendStringInfoString(query, " WHEN ");
+    append_delivered_at_once(query, source);
+    appendStringInfoString(query, " THEN NULL");
+  }
+  appendStringInfo(query, " ELSE %s.triage_label(", schema_name(request.schema));
+  append_failed_word(query, source, all);
   append_number(query, source, Field::kHttpStatus);
   append_as(query, source.field(Field::kError), "text");
   appendStringInfoString(query, ") END");
