@@ -273,7 +273,10 @@ class PhraseTable {
     return std::lower_bound(entries_.data(), entries_.data() + size_, triple,
                             [](const Entry &one, Triple wanted) { return one.triple < wanted; });
   }
-  const Entry *end_of(Triple triple) const { return begin_of(static_cast<Triple>(triple + 1)); }
+  const Entry *end_of(Triple triple, const Entry *begin) const {
+    while (begin != end() && begin->triple == triple) ++begin;
+    return begin;
+  }
 
   constexpr const Entry *begin() const { return entries_.data(); }
   constexpr const Entry *end() const { return entries_.data() + size_; }
@@ -410,14 +413,14 @@ class Finder {
   // Follows the text as far as phrases go on with it.
   void look_for_words(Triple triple, std::size_t at) {
     const auto *first = kWordTable.begin_of(triple);
-    const auto *last = kWordTable.end_of(triple);
+    const auto *last = kWordTable.end_of(triple, first);
     for (std::size_t depth = 0; first != last; ++depth) {
       if (first->phrase.text.size() == depth) {
         if (first->phrase.stem || is_edge(text_, at)) note(first->phrase, at);
         if (++first == last) return;
       }
       if (at == text_.size()) return;
-      const bool hump = is_hump(text_, at) && any_space(first, last, depth);
+      const bool hump = is_upper(text_[at]) && is_hump(text_, at) && any_space(first, last, depth);
       const char next = hump || text_[at] == '_' ? ' ' : lower(text_[at]);
       while (first != last && first->phrase.text[depth] < next) ++first;
       while (first != last && (last - 1)->phrase.text[depth] > next) --last;
