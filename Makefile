@@ -50,6 +50,7 @@ OBJS = \
 	src/pg/catalog.o \
 	src/pg/clock.o \
 	src/pg/compare.o \
+	src/pg/databases.o \
 	src/pg/deliveries.o \
 	src/pg/delivery_filter.o \
 	src/pg/detection.o \

@@ -1,19 +1,14 @@
-// The launcher: which database is due, and what became of its worker. All of its times are of uptime().
-#include "../core/backoff.hpp"
+// The launcher: starts the worker of each database that is due, and ends what goes on for too long. All of its times
+// are of uptime().
 #include "clock.hpp"
+#include "databases.hpp"
 #include "guard.hpp"
 #include "runs.hpp"
 #include "settings.hpp"
 #include "worker.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/heapam.h"
-#include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/pg_database.h"
-#include "commands/dbcommands.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -24,8 +19,6 @@ extern "C" {
 #include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
-#include "utils/snapmgr.h"
-#include "utils/varlena.h"
 }
 
 extern "C" PGDLLEXPORT void ai_launcher_main(Datum argument);
@@ -34,8 +27,6 @@ namespace insights::pg {
 
 namespace {
 
-// Databases without the extension are looked at so many times less often.
-constexpr int kAbsentFactor = 10;
 // The most workers at a time.
 constexpr int kMostWorkers = 3;
 // How long a worker may be past its time before it is ended, and then before it is left to itself.
@@ -49,11 +40,6 @@ struct RunningWorker {
 };
 
 RunningWorker workers[kMostWorkers];
-
-struct DatabaseName {
-  Oid oid;
-  char name[NAMEDATALEN];
-};
 
 void forget_launcher(int, Datum) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -76,100 +62,7 @@ void announce_launcher() {
   LWLockRelease(shared->lock);
 }
 
-// ---- what there is ----
-
-// The databases in which a worker may run; in the current context.
-List *eligible_databases() {
-  List *databases = NIL;
-  Relation relation = table_open(DatabaseRelationId, AccessShareLock);
-  TableScanDesc scan = table_beginscan_catalog(relation, 0, nullptr);
-  while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
-    const auto *database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
-    if (!database->datallowconn || database->datistemplate || !is_listed(NameStr(database->datname))) continue;
-    auto *name = static_cast<DatabaseName *>(palloc(sizeof(DatabaseName)));
-    name->oid = database->oid;
-    strlcpy(name->name, NameStr(database->datname), sizeof name->name);
-    databases = lappend(databases, name);
-  }
-  table_endscan(scan);
-  table_close(relation, AccessShareLock);
-  return databases;
-}
-
-bool contains(const List *databases, Oid database) {
-  const ListCell *cell = nullptr;
-  foreach (cell, databases) {
-    if (static_cast<DatabaseName *>(lfirst(cell))->oid == database) return true;
-  }
-  return false;
-}
-
-// Gives every eligible database a record, and takes those of others away. Not before a naptime is over does its first
-// worker start: should one ever crash the server, the server has that long to be of use.
-void update_records(const List *databases, Duration first_start) {
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  for (DatabaseRecord &record : shared->databases) {
-    if (OidIsValid(record.database) && record.worker_pid == 0 && !contains(databases, record.database)) {
-      std::memset(static_cast<void *>(&record), 0, sizeof record);
-    }
-  }
-  const ListCell *cell = nullptr;
-  foreach (cell, databases) {
-    const Oid oid = static_cast<DatabaseName *>(lfirst(cell))->oid;
-    if (find_database(oid) != nullptr) continue;
-    DatabaseRecord *free_record = find_database(InvalidOid);
-    if (free_record == nullptr) break;  // more than the launcher can look after
-    free_record->database = oid;
-    free_record->next_start = first_start;
-  }
-  LWLockRelease(shared->lock);
-}
-
-// The role as which workers connect. Reads the catalog.
-bool find_worker_role(Oid *role) {
-  *role = InvalidOid;
-  if (*worker_role == '\0') return true;
-  *role = get_role_oid(worker_role, true);
-  return OidIsValid(*role);
-}
-
 // ---- what has happened ----
-
-// Notes why no worker ran, and says so in the log if it is news. Null: the worker has done that itself.
-void note_failure(Oid database, const char *problem) {
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  DatabaseRecord *record = find_database(database);
-  bool news = false;
-  if (record != nullptr) {
-    news = problem != nullptr && std::strcmp(record->error, problem) != 0;
-    if (news) strlcpy(record->error, problem, sizeof record->error);
-    record->failures++;
-    record->next_start = uptime() + wait_after(record->failures, naptime * kSecond);
-  }
-  LWLockRelease(shared->lock);
-  if (news) ereport(LOG, (errmsg("anomaly_insights: no worker for database %u: %s", database, problem)));
-}
-
-// `ended`: by us, and what it was at has been told of.
-void note_end(Oid database, bool ended) {
-  bool failed = false;
-  bool told = false;
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  if (DatabaseRecord *record = find_database(database)) {
-    record->worker_pid = 0;
-    record->step = WorkerStep();
-    failed = !record->reported && !ended;
-    told = record->told;
-    if (record->reported) {
-      record->failures = 0;
-      record->error[0] = '\0';
-      const int factor = record->absent ? kAbsentFactor : 1;
-      record->next_start = record->woken ? woken_start(*record) : record->last_start + naptime * factor * kSecond;
-    }
-  }
-  LWLockRelease(shared->lock);
-  if (failed) note_failure(database, told ? nullptr : "it ended before it was done; the server's log says why");
-}
 
 void release(RunningWorker *worker) {
   pfree(worker->handle);
@@ -183,13 +76,6 @@ void collect_ended_workers() {
     if (!OidIsValid(worker.database) || GetBackgroundWorkerPid(worker.handle, &pid) != BGWH_STOPPED) continue;
     release(&worker);
   }
-}
-
-// The source that held up the worker has failed by itself: the others' next worker starts at once.
-void start_next_at_once(Oid database) {
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  if (DatabaseRecord *record = find_database(database)) record->next_start = 0;
-  LWLockRelease(shared->lock);
 }
 
 // Ends the worker that has been at one step for too long: what it runs may be code that swallows a cancel, or waits for
@@ -230,6 +116,14 @@ Duration end_overdue_workers() {
 
 // ---- what is to be done ----
 
+// The role as which workers connect. Reads the catalog.
+bool find_worker_role(Oid *role) {
+  *role = InvalidOid;
+  if (*worker_role == '\0') return true;
+  *role = get_role_oid(worker_role, true);
+  return OidIsValid(*role);
+}
+
 RunningWorker *free_worker() {
   for (RunningWorker &worker : workers) {
     if (!OidIsValid(worker.database)) return &worker;
@@ -242,21 +136,6 @@ bool is_running(Oid database) {
     if (worker.database == database) return true;
   }
   return false;
-}
-
-void mark_started(Oid database) {
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  if (DatabaseRecord *record = find_database(database)) {
-    record->last_start = uptime();
-    record->step = WorkerStep();
-    record->step.since = record->last_start;
-    strlcpy(record->step.name, "connecting", sizeof record->step.name);
-    record->reported = false;
-    record->told = false;
-    record->woken = false;
-    record->waits = false;
-  }
-  LWLockRelease(shared->lock);
 }
 
 void start_worker(RunningWorker *slot, Oid database, Oid role) {
@@ -284,35 +163,17 @@ void start_worker(RunningWorker *slot, Oid database, Oid role) {
   MemoryContextSwitchTo(tick);
 }
 
-// The database that has been due for longest; InvalidOid where none is. `next`: when the next one will be.
-Oid due_database(Duration now, Duration *next) {
-  Oid due = InvalidOid;
-  Duration due_since = now;
-  LWLockAcquire(shared->lock, LW_SHARED);
-  for (const DatabaseRecord &record : shared->databases) {
-    if (!OidIsValid(record.database) || is_running(record.database)) continue;
-    if (record.next_start > now) {
-      *next = Min(*next, record.next_start);
-    } else if (!OidIsValid(due) || record.next_start < due_since) {
-      due = record.database;
-      due_since = record.next_start;
-    }
-  }
-  LWLockRelease(shared->lock);
-  return due;
-}
-
 // Starts what is due; returns when to look again.
 Duration start_due_workers() {
   const Duration now = uptime();
   Duration next = now + naptime * kSecond;
   StartTransactionCommand();
-  update_records(eligible_databases(), next);
+  update_records(next);
   Oid role = InvalidOid;
   const bool role_found = find_worker_role(&role);
   CommitTransactionCommand();
   while (RunningWorker *slot = free_worker()) {
-    const Oid database = due_database(now, &next);
+    const Oid database = due_database(now, is_running, &next);
     if (!OidIsValid(database)) break;
     if (role_found) {
       start_worker(slot, database, role);
@@ -354,19 +215,6 @@ void wait_until(Duration next) {
 }
 
 }  // namespace
-
-bool is_listed(const char *database) {
-  List *names = NIL;
-  // It was checked when it was set.
-  if (*worker_databases == '\0' || !SplitIdentifierString(pstrdup(worker_databases), ',', &names)) return true;
-  const ListCell *cell = nullptr;
-  foreach (cell, names) {
-    if (std::strcmp(static_cast<char *>(lfirst(cell)), database) == 0) return true;
-  }
-  return false;
-}
-
-bool has_worker() { return shared != nullptr && naptime > 0 && is_listed(get_database_name(MyDatabaseId)); }
 
 void register_launcher() {
   BackgroundWorker launcher;
