@@ -2,6 +2,7 @@
 #include "actor.hpp"
 #include "arguments.hpp"
 #include "catalog.hpp"
+#include "databases.hpp"
 #include "digest.hpp"
 #include "future.hpp"
 #include "guard.hpp"

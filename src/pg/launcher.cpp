@@ -36,10 +36,17 @@ constexpr Duration kGrace = 5 * kSecond;
 struct RunningWorker {
   Oid database;  // InvalidOid: free
   BackgroundWorkerHandle *handle;
+  bool looks;  // only for the extension
+  Duration started_at;
   Duration ended_at;  // when it was told to end; 0: it was not
 };
 
-RunningWorker workers[kMostWorkers];
+// One more looks, so that those that evaluate do not keep it waiting.
+RunningWorker workers[kMostWorkers + 1];
+RunningWorker *const looker = &workers[kMostWorkers];
+
+constexpr const char *kNoRole = "the role of anomaly_insights.worker_role does not exist";
+constexpr const char *kNoSlot = "no slot is free; raise max_worker_processes";
 
 void forget_launcher(int, Datum) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -66,7 +73,11 @@ void announce_launcher() {
 
 void release(RunningWorker *worker) {
   pfree(worker->handle);
-  note_end(worker->database, worker->ended_at != 0);
+  if (worker->looks) {
+    note_end_of_look(worker->database);
+  } else {
+    note_end(worker->database, worker->ended_at != 0);
+  }
   *worker = RunningWorker();
 }
 
@@ -83,7 +94,13 @@ void collect_ended_workers() {
 Duration end_if_overdue(RunningWorker *worker) {
   if (worker_statement_timeout == 0) return DT_NOEND;
   const Duration limit = worker_statement_timeout * (kSecond / 1000) + kGrace;
-  const CheckedStep checked = check_step(worker->database, limit);
+  CheckedStep checked = {};
+  if (worker->looks) {
+    checked.step.since = worker->started_at;
+    checked.overdue = uptime() >= worker->started_at + limit;
+  } else {
+    checked = check_step(worker->database, limit);
+  }
   const WorkerStep &step = checked.step;
   const Duration now = uptime();
   // A step that has yet to begin ends no sooner.
@@ -91,9 +108,8 @@ Duration end_if_overdue(RunningWorker *worker) {
   TerminateBackgroundWorker(worker->handle);
   worker->ended_at = now;
   if (step.of_source) {
-    start_next_at_once(worker->database);
-    if (checked.news) ereport(LOG, (errmsg("anomaly_insights: delivery source \"%s\": %s", step.name, kNotStopped)));
-  } else {
+    note_source_failure(worker->database, step.name, kNotStopped, checked.news);
+  } else if (!worker->looks) {
     note_failure(worker->database, psprintf("%s: %s", step.name, kNotStopped));
   }
   return now + kGrace;
@@ -125,8 +141,8 @@ bool find_worker_role(Oid *role) {
 }
 
 RunningWorker *free_worker() {
-  for (RunningWorker &worker : workers) {
-    if (!OidIsValid(worker.database)) return &worker;
+  for (RunningWorker *worker = workers; worker != looker; ++worker) {
+    if (!OidIsValid(worker->database)) return worker;
   }
   return nullptr;
 }
@@ -138,7 +154,8 @@ bool is_running(Oid database) {
   return false;
 }
 
-void start_worker(RunningWorker *slot, Oid database, Oid role) {
+// False where no process is to be had.
+bool start_worker(RunningWorker *slot, Oid database, Oid role) {
   BackgroundWorker worker;
   std::memset(&worker, 0, sizeof worker);
   strlcpy(worker.bgw_name, "anomaly_insights worker", sizeof worker.bgw_name);
@@ -149,18 +166,37 @@ void start_worker(RunningWorker *slot, Oid database, Oid role) {
   strlcpy(worker.bgw_library_name, "anomaly_insights", sizeof worker.bgw_library_name);
   strlcpy(worker.bgw_function_name, "ai_worker_main", sizeof worker.bgw_function_name);
   worker.bgw_main_arg = ObjectIdGetDatum(database);
-  const WorkerOrder order = {role};
+  WorkerOrder order = {role, slot == looker, ""};
+  strlcpy(order.database, name_of(database), sizeof order.database);
   static_assert(sizeof order <= sizeof worker.bgw_extra);
   std::memcpy(worker.bgw_extra, &order, sizeof order);
   worker.bgw_notify_pid = MyProcPid;
-  mark_started(database);
-  MemoryContext tick = MemoryContextSwitchTo(TopMemoryContext);
-  if (RegisterDynamicBackgroundWorker(&worker, &slot->handle)) {
-    slot->database = database;
-  } else {
-    note_failure(database, "no slot is free; raise max_worker_processes");
+  MemoryContext turn = MemoryContextSwitchTo(TopMemoryContext);
+  const bool started = RegisterDynamicBackgroundWorker(&worker, &slot->handle);
+  MemoryContextSwitchTo(turn);
+  if (!started) return false;
+  slot->database = database;
+  slot->looks = order.looks;
+  slot->started_at = uptime();
+  return true;
+}
+
+void start_due_worker(RunningWorker *slot, Oid database, bool role_found, Oid role) {
+  if (!role_found) {
+    note_failure(database, kNoRole);
+    return;
   }
-  MemoryContextSwitchTo(tick);
+  mark_started(database);
+  if (!start_worker(slot, database, role)) note_failure(database, kNoSlot);
+}
+
+void start_look(Oid database, bool role_found, Oid role) {
+  if (!role_found) {
+    note_no_look(database, kNoRole);
+    return;
+  }
+  mark_looked_into(database);
+  if (!start_worker(looker, database, role)) note_no_look(database, kNoSlot);
 }
 
 // Starts what is due; returns when to look again.
@@ -168,19 +204,21 @@ Duration start_due_workers() {
   const Duration now = uptime();
   Duration next = now + naptime * kSecond;
   StartTransactionCommand();
-  update_records(next);
+  refresh_databases(now, &next);
   Oid role = InvalidOid;
   const bool role_found = find_worker_role(&role);
-  CommitTransactionCommand();
   while (RunningWorker *slot = free_worker()) {
     const Oid database = due_database(now, is_running, &next);
     if (!OidIsValid(database)) break;
-    if (role_found) {
-      start_worker(slot, database, role);
-    } else {
-      note_failure(database, "the role of anomaly_insights.worker_role does not exist");
-    }
+    if (is_still_there(database)) start_due_worker(slot, database, role_found, role);
   }
+  while (!OidIsValid(looker->database)) {
+    const Oid database = database_to_look_into(now, &next);
+    if (!OidIsValid(database)) break;
+    if (is_still_there(database)) start_look(database, role_found, role);
+  }
+  CommitTransactionCommand();
+  tell_of_forgotten_runs();
   return next;
 }
 
@@ -200,6 +238,7 @@ void wait_until(Duration next) {
     if (ConfigReloadPending) {
       ConfigReloadPending = false;
       ProcessConfigFile(PGC_SIGHUP);
+      look_again();
     }
     MemoryContextSwitchTo(turn);
     MemoryContextReset(turn);
@@ -236,6 +275,7 @@ void ai_launcher_main(Datum) {
   pqsignal(SIGHUP, SignalHandlerForConfigReload);
   pqsignal(SIGTERM, die);
   BackgroundWorkerUnblockSignals();
+  insights::pg::set_no_timeouts();
   // To no database: it reads the shared catalogs only.
   BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
   pgstat_report_appname("anomaly_insights launcher");

@@ -4,6 +4,7 @@
 #include "actor.hpp"
 #include "catalog.hpp"
 #include "clock.hpp"
+#include "databases.hpp"
 #include "incident_store.hpp"
 #include "settings.hpp"
 #include "statement.hpp"
@@ -36,11 +37,21 @@ struct AtEnd {
 };
 AtEnd at_end = {};
 
+// A source of which nothing is heard for so long is not evaluated any more.
+constexpr Duration kInUse = 60 * kMinute;
+
 constexpr const char *kTranche = "anomaly_insights";
+
+Size runs_size() { return MAXALIGN(mul_size(static_cast<Size>(max_sources), sizeof(RunRecord))); }
+
+Size shared_size() {
+  const Size databases = mul_size(static_cast<Size>(max_databases), sizeof(DatabaseRecord));
+  return add_size(add_size(MAXALIGN(sizeof(Shared)), runs_size()), databases);
+}
 
 void request() {
   if (previous_request_hook != nullptr) previous_request_hook();
-  RequestAddinShmemSpace(MAXALIGN(sizeof(Shared)));
+  RequestAddinShmemSpace(shared_size());
   RequestNamedLWLockTranche(kTranche, 1);
 }
 
@@ -48,10 +59,13 @@ void start() {
   if (previous_startup_hook != nullptr) previous_startup_hook();
   LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
   bool found = false;
-  shared = static_cast<Shared *>(ShmemInitStruct("anomaly_insights", sizeof(Shared), &found));
+  shared = static_cast<Shared *>(ShmemInitStruct("anomaly_insights", shared_size(), &found));
   if (!found) {
-    std::memset(static_cast<void *>(shared), 0, sizeof(Shared));
+    std::memset(static_cast<void *>(shared), 0, shared_size());
     shared->lock = &GetNamedLWLockTranche(kTranche)->lock;
+    char *records = reinterpret_cast<char *>(shared) + MAXALIGN(sizeof(Shared));
+    shared->runs = {reinterpret_cast<RunRecord *>(records), max_sources};
+    shared->databases = {reinterpret_cast<DatabaseRecord *>(records + runs_size()), max_databases};
   }
   LWLockRelease(AddinShmemInitLock);
 }
@@ -62,12 +76,14 @@ std::uint64_t hash_of(const char *source) {
 
 // The record of a source; with `create`, a free one or the one that was not touched for longest.
 RunRecord *find_run(Oid database, std::uint64_t source_hash, bool create) {
-  RunRecord *oldest = &shared->runs[0];
+  RunRecord *oldest = shared->runs.first;
   for (RunRecord &run : shared->runs) {
     if (run.database == database && run.source_hash == source_hash) return &run;
     if (run.touched < oldest->touched) oldest = &run;
   }
   if (!create) return nullptr;
+  const Duration now = uptime();
+  if (OidIsValid(oldest->database) && now - oldest->touched < kInUse) shared->forgot_at = now;
   std::memset(static_cast<void *>(oldest), 0, sizeof *oldest);
   oldest->database = database;
   oldest->source_hash = source_hash;
@@ -180,9 +196,9 @@ void store_run(Oid schema, const char *source, const RunRecord &run) {
 void log_unmapped(const char *source, const RunRecord &run) {
   if (!is_unmapped(run)) return;
   ereport(LOG,
-          (errmsg("anomaly_insights: delivery source \"%s\": " UINT64_FORMAT " of " UINT64_FORMAT
+          (errmsg("anomaly_insights: delivery source \"%s\"%s: " UINT64_FORMAT " of " UINT64_FORMAT
                   " deliveries have a status that nobody knows",
-                  source, run.unmapped, run.deliveries),
+                  source, of_worker_database(), run.unmapped, run.deliveries),
            errdetail("They count in totals only: no failure among them is seen."),
            errhint("See which: SELECT * FROM delivery_source_check(%s). Register the source again with all of them "
                    "in \"statuses\".",
@@ -209,6 +225,15 @@ bool record_in_table(Oid schema, const char *source, const char *run_by, Timesta
 }
 
 // Under the lock.
+DatabaseRecord *announce() {
+  if (DatabaseRecord *record = find_database(MyDatabaseId)) return record;
+  DatabaseRecord *record = find_or_add_database(MyDatabaseId, uptime());
+  if (record == nullptr) shared->turned_down = MyDatabaseId;
+  if (shared->launcher_latch != nullptr) SetLatch(shared->launcher_latch);
+  return record;
+}
+
+// Under the lock.
 void wake_worker(DatabaseRecord *record) {
   record->woken = true;
   record->next_start = Min(record->next_start, woken_start(*record));
@@ -230,7 +255,8 @@ void at_transaction_end(XactEvent event, void *) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   const ListCell *cell = nullptr;
   foreach (cell, changed) forget_run(*static_cast<std::uint64_t *>(lfirst(cell)));
-  if (DatabaseRecord *record = find_database(MyDatabaseId)) {
+  DatabaseRecord *record = changed == NIL ? find_database(MyDatabaseId) : announce();
+  if (record != nullptr) {
     // The worker's own locks have kept it from nothing.
     const bool let_go = due.held && record->waits && record->worker_pid != MyProcPid;
     if (let_go) record->waits = false;
@@ -314,7 +340,7 @@ bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz 
 }
 
 void record_scan(Oid schema, const char *source, TimestampTz begin, const TickResult &result) {
-  if (result.outcome != TickOutcome::kDone && has_worker()) return;
+  if (result.outcome != TickOutcome::kDone && has_worker() && announce_database()) return;
   record_run(schema, source, session_user_name(), begin, result);
 }
 
@@ -348,6 +374,30 @@ DatabaseRecord *find_database(Oid database) {
   return nullptr;
 }
 
+DatabaseRecord *find_or_add_database(Oid database, Duration first_start) {
+  if (DatabaseRecord *record = find_database(database)) return record;
+  DatabaseRecord *record = find_database(InvalidOid);
+  if (record == nullptr) return nullptr;
+  record->database = database;
+  record->next_start = first_start;
+  return record;
+}
+
+bool announce_database() {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  const bool announced = announce() != nullptr;
+  LWLockRelease(shared->lock);
+  return announced;
+}
+
+bool forgets_runs() {
+  if (shared == nullptr) return false;
+  LWLockAcquire(shared->lock, LW_SHARED);
+  const Duration forgot_at = shared->forgot_at;
+  LWLockRelease(shared->lock);
+  return forgot_at != 0 && uptime() - forgot_at < kInUse;
+}
+
 void note_step(const char *source, const char *name) {
   WorkerStep step = {};
   step.since = uptime();
@@ -371,12 +421,14 @@ CheckedStep check_step(Oid database, Duration limit) {
   if (const DatabaseRecord *record = find_database(database)) checked.step = record->step;
   const WorkerStep &step = checked.step;
   checked.overdue = step.since != 0 && uptime() >= step.since + limit;
-  if (checked.overdue && step.of_source) {
-    RunRecord *run = find_run(database, step.source_hash, true);
-    checked.news = add_run(run, clock_at(step.since), GetCurrentTimestamp(), kWorkerName, kNotStopped, TickResult());
-  }
+  if (checked.overdue && step.of_source) checked.news = fail_step(database, step, kNotStopped);
   LWLockRelease(shared->lock);
   return checked;
+}
+
+bool fail_step(Oid database, const WorkerStep &step, const char *problem) {
+  RunRecord *run = find_run(database, step.source_hash, true);
+  return add_run(run, clock_at(step.since), GetCurrentTimestamp(), kWorkerName, problem, TickResult());
 }
 
 void wake_worker_at_commit(const char *changed_source) {

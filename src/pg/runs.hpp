@@ -43,13 +43,13 @@ struct WorkerStep {
   char name[NAMEDATALEN];  // of the source, as much as fits; or what it does
 };
 
-// What the launcher knows of a database.
+// What the launcher knows of a database that has the extension.
 struct DatabaseRecord {
   Oid database;                     // InvalidOid: the record is free
   int worker_pid;                   // 0: none is running
   Duration last_start, next_start;  // of uptime()
   int failures;                     // starts in a row that came to nothing
-  bool absent;                      // it has no extension
+  bool absent;                      // its extension has been dropped
   bool reported;                    // its worker came to an end by itself
   bool told;                        // or left a word in `error` of what kept it from that
   bool woken;                       // something that the worker should look at has happened
@@ -58,15 +58,31 @@ struct DatabaseRecord {
   char error[kErrorLength];
 };
 
-constexpr int kMostDatabases = 256;
+// What came of looking for the extension in a database.
+struct Look {
+  Oid database;
+  bool done, found;
+};
+
+// So many of them as a setting says.
+template <typename Record>
+struct Records {
+  Record *first;
+  int count;
+  Record *begin() const { return first; }
+  Record *end() const { return first + count; }
+};
 
 // What the processes share. Fields are read and written under the lock.
 struct Shared {
   LWLock *lock;
   int launcher_pid;
   Latch *launcher_latch;
-  RunRecord runs[512];
-  DatabaseRecord databases[kMostDatabases];
+  Look look;
+  Oid turned_down;     // a database with the extension for which there was no record left; the launcher tells
+  Duration forgot_at;  // when a source's record that was in use last made room for another's
+  Records<RunRecord> runs;
+  Records<DatabaseRecord> databases;
 };
 
 // Null where the library is not preloaded.
@@ -90,8 +106,17 @@ RunRecord read_run(Oid schema, const char *source);
 // When an evaluation of the source was last turned away, by the clock; 0 where that is not known.
 TimestampTz last_turned_away(const char *source);
 
+// Whether sources are evaluated of which nothing is known here since there are more than anomaly_insights.max_sources.
+bool forgets_runs();
+
 // The record of a database, which the caller's lock guards; null where there is none.
 DatabaseRecord *find_database(Oid database);
+
+// The same, but one that has the extension gets a record if any is free, and a worker from `first_start` on.
+DatabaseRecord *find_or_add_database(Oid database, Duration first_start);
+
+// Makes the launcher know that this database has the extension; false where there is no room for it yet.
+bool announce_database();
 
 // When a worker starts that is woken: once in a second at most, whatever sessions do.
 Duration woken_start(const DatabaseRecord &record);
@@ -110,6 +135,9 @@ struct CheckedStep {
   bool overdue, news;
 };
 CheckedStep check_step(Oid database, Duration limit);
+
+// Under the lock: the evaluation of a source that was the worker's step has failed. Returns whether that is news.
+bool fail_step(Oid database, const WorkerStep &step, const char *problem);
 
 // At commit, makes the launcher start a worker in this database soon, which finds nothing known of the source's runs.
 void wake_worker_at_commit(const char *changed_source);

@@ -20,6 +20,8 @@ int worker_statement_timeout = 30000;
 int worker_lock_timeout = 1000;
 char *worker_role = nullptr;
 char *worker_databases = nullptr;
+int max_databases = 256;
+int max_sources = 1024;
 
 namespace {
 
@@ -163,6 +165,13 @@ void define_worker_settings() {
   DefineCustomStringVariable("anomaly_insights.databases", "The databases in which the worker runs.",
                              "A comma-separated list. Empty: all that have the extension.", &worker_databases, "",
                              PGC_SIGHUP, GUC_LIST_INPUT, check_names, nullptr, nullptr);
+  // Memory is shared once. A variable of the postmaster cannot be defined later, but must not be unknown then.
+  const GucContext at_start = process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
+  DefineCustomIntVariable("anomaly_insights.max_databases", "The most databases with the extension that have a worker.",
+                          nullptr, &max_databases, 256, 1, 65536, at_start, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("anomaly_insights.max_sources",
+                          "The most delivery sources, of all databases, whose evaluations are remembered.", nullptr,
+                          &max_sources, 1024, 1, 65536, at_start, 0, nullptr, nullptr, nullptr);
 }
 
 Duration seconds(int count) { return count * kSecond; }

@@ -22,6 +22,8 @@ extern int naptime;           // s between two runs of the worker in a database;
 extern int worker_statement_timeout, worker_lock_timeout;  // ms
 extern char *worker_role;                                  // as whom workers connect; empty: the bootstrap superuser
 extern char *worker_databases;                             // comma-separated; empty: all
+extern int max_databases;                                  // that have a worker
+extern int max_sources;                                    // of which it is remembered how their evaluations went
 
 // How incidents open and close, by the current settings.
 LifecyclePolicy lifecycle_policy();

@@ -2,6 +2,7 @@
 #include "arguments.hpp"
 #include "catalog.hpp"
 #include "clock.hpp"
+#include "databases.hpp"
 #include "guard.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
@@ -16,7 +17,6 @@
 
 extern "C" {
 #include "access/xlog.h"
-#include "commands/dbcommands.h"
 #include "storage/lmgr.h"
 #include "storage/lwlock.h"
 }
@@ -35,13 +35,18 @@ WorkerState worker_state() {
   if (shared == nullptr) return {"not preloaded", "not preloaded: call anomalies_scan() from a scheduler"};
   if (RecoveryInProgress()) return {"recovery", "waiting for the end of recovery"};
   if (naptime == 0) return {"off", "off: anomaly_insights.naptime is 0"};
-  if (!is_listed(get_database_name(MyDatabaseId))) return {"off", "off: not in anomaly_insights.databases"};
+  const Eligibility eligibility = eligibility_of(MyDatabaseId);
+  if (eligibility == Eligibility::kTemplate) return {"template", "template: no worker connects to a template"};
+  if (eligibility == Eligibility::kNotListed) return {"off", "off: not in anomaly_insights.databases"};
+  if (eligibility != Eligibility::kEligible) return {"off", "off: the database allows no connections"};
+  const bool has_room = announce_database();
   LWLockAcquire(shared->lock, LW_SHARED);
   const int launcher = shared->launcher_pid;
   const DatabaseRecord *found = find_database(MyDatabaseId);
   const DatabaseRecord record = found != nullptr ? *found : DatabaseRecord();
   LWLockRelease(shared->lock);
   if (launcher == 0) return {"no launcher", "the launcher is not running"};
+  if (!has_room) return {"no room", psprintf("no room: anomaly_insights.max_databases is %d", max_databases)};
   if (record.worker_pid != 0) return {"running", psprintf("running: process %d", record.worker_pid)};
   if (record.error[0] != '\0') return {"failing", psprintf("failing: %s", record.error)};
   return record.last_start == 0 ? WorkerState{"starting", "starting"} : WorkerState{"waiting", "waiting"};
@@ -104,7 +109,7 @@ const char *state_of(const RunRecord &run, const char *change, const LockHolder 
   if (change != nullptr) return "changed";
   if (holder.who != nullptr && is_turned_away(run)) return "busy";
   if (run.last_outcome == TickOutcome::kSuperseded) return "superseded";
-  if (run.last_run == 0) return "never run";
+  if (run.last_run == 0) return forgets_runs() ? "forgotten" : "never run";
   if (run.failures > 0) return "failing";
   return is_unmapped(run) ? "unmapped" : "ok";
 }

@@ -33,6 +33,8 @@ namespace insights::pg {
 
 namespace {
 
+WorkerOrder order;
+
 constexpr const char *kVersion = "1.0";
 constexpr int kPrunedRows = 1000;  // in one go
 
@@ -164,7 +166,7 @@ void run_source(const char *name) {
   if (!found && result.error == nullptr) return;  // dropped meanwhile
   // Shared memory needs no transaction and no schema.
   const bool news = record_run(InvalidOid, name, kWorkerName, start, result);
-  if (news) log_error(psprintf("delivery source \"%s\"", name), result.error);
+  if (news) log_error(psprintf("delivery source \"%s\" of database \"%s\"", name, order.database), result.error);
 }
 
 // Who writes incidents for longer than lock_timeout keeps us from it until the next time, which is no failure.
@@ -196,7 +198,17 @@ void set_up_session() {
   set_for_session("default_transaction_isolation", "read committed");
   set_for_session("default_transaction_read_only", "off");
   set_for_session("lock_timeout", psprintf("%d", worker_lock_timeout));
-  set_for_session("idle_in_transaction_session_timeout", "0");
+}
+
+// In a database in which no worker of ours has found the extension yet.
+void look(Oid database) {
+  bool found = false;
+  const ErrorData *error = in_transaction(nullptr, "looking for the extension",
+                                          [&] { found = OidIsValid(get_extension_oid("anomaly_insights", true)); });
+  if (error != nullptr) log_error("worker", error);
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  if (shared->look.database == database) shared->look = {database, error == nullptr, found};
+  LWLockRelease(shared->lock);
 }
 
 void forget_worker(int, Datum database) {
@@ -231,7 +243,6 @@ bool report_end(Oid database, bool absent, const char *problem) {
 
 void work(Oid database) {
   note_start(database);
-  set_up_session();
   List *names = NIL;
   ErrorData *error = nullptr;
   const bool found = find_due_sources(&names, &error);
@@ -242,10 +253,26 @@ void work(Oid database) {
   }
   if (found && error == nullptr) error = tidy_up();
   const char *problem = error == nullptr ? nullptr : error->message;
-  if (report_end(database, !found && error == nullptr, problem)) log_error("worker", error);
+  if (report_end(database, !found && error == nullptr, problem))
+    log_error(psprintf("worker of database \"%s\"", order.database), error);
 }
 
 }  // namespace
+
+const char *of_worker_database() {
+  return order.database[0] == '\0' ? "" : psprintf(" of database \"%s\"", order.database);
+}
+
+void set_no_timeouts() {
+  for (const char *name : {
+         "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout",
+#if PG_VERSION_NUM >= 170000
+             "transaction_timeout",
+#endif
+       }) {
+    set_for_session(name, "0");
+  }
+}
 
 }  // namespace insights::pg
 
@@ -253,13 +280,18 @@ void ai_worker_main(Datum database) {
   pqsignal(SIGHUP, SignalHandlerForConfigReload);
   pqsignal(SIGTERM, die);
   BackgroundWorkerUnblockSignals();
-  insights::pg::WorkerOrder order;
+  using insights::pg::order;
   std::memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof order);
   int flags = 0;
 #ifdef BGWORKER_BYPASS_ROLELOGINCHECK
   flags |= BGWORKER_BYPASS_ROLELOGINCHECK;
 #endif
+  insights::pg::set_no_timeouts();
   BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), order.role, flags);
   pgstat_report_appname("anomaly_insights worker");
-  insights::pg::guarded([&] { insights::pg::work(DatumGetObjectId(database)); });
+  insights::pg::guarded([&] {
+    insights::pg::set_up_session();
+    const auto task = order.looks ? insights::pg::look : insights::pg::work;
+    task(DatumGetObjectId(database));
+  });
 }

@@ -8,7 +8,9 @@ namespace insights::pg {
 
 // What a worker is told in bgw_extra.
 struct WorkerOrder {
-  Oid role;  // InvalidOid: the bootstrap superuser
+  Oid role;    // InvalidOid: the bootstrap superuser
+  bool looks;  // only for the extension
+  char database[NAMEDATALEN];
 };
 
 // From _PG_init, while libraries are preloaded.
@@ -17,10 +19,10 @@ void register_launcher();
 // As whom it records its runs.
 constexpr const char *kWorkerName = "anomaly_insights worker";
 
-// Whether a worker runs in the database of this name by anomaly_insights.databases.
-bool is_listed(const char *database);
+// ' of database "x"', in its worker; nothing in a session, whose log lines name it.
+const char *of_worker_database();
 
-// Whether one looks after this database by all settings.
-bool has_worker();
+// Before it connects: no timeout that is set for all, a role or a database ends a process of ours.
+void set_no_timeouts();
 
 }  // namespace insights::pg

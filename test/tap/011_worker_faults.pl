@@ -111,7 +111,7 @@ sub fails_alone
 		"$source fails, and the status says why"
 	);
 	tick_passes('other goes on', 'other');
-	is(log_lines($node, qr/LOG:  anomaly_insights: delivery source "$source": .*$error/m, $offset),
+	is(log_lines($node, qr/LOG:  anomaly_insights: delivery source "$source" of database "postgres": .*$error/m, $offset),
 		1, 'the log says so once');
 	return;
 }

@@ -79,7 +79,7 @@ survives 'a view that swallows cancels' => sub {
 	tick_passes('the others are evaluated', qw(default other));
 	status_is('a runaway', 'failures = 2', 'it is tried again');
 	tick_passes('the others are evaluated in between', qw(default other));
-	is(log_lines($node, qr/LOG:  anomaly_insights: delivery source "a runaway": $not_stopped/, $offset),
+	is(log_lines($node, qr/LOG:  anomaly_insights: delivery source "a runaway" of database "postgres": $not_stopped/, $offset),
 		1, 'the log says so once');
 	is(log_lines($node, qr/no worker for database/, $offset), 0, 'and nothing of the database as a whole');
 	is(sql(q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'anomaly_insights launcher')),
