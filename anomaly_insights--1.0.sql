@@ -823,7 +823,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'ai_status' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 2
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.anomaly_insights_status() IS
-  'a row per source: how its last evaluation went, what is open, which other session keeps the worker from it (held_by, whose transaction began at held_since), how many of the deliveries have a status that nobody knows (unmapped), and what the worker of this database is doing; worker_state is running, waiting, starting, failing, off, no launcher, not preloaded or recovery';
+  'a row per source: how its last evaluation went, what is open, which other session keeps the worker from it (held_by, whose transaction began at held_since), how many of the deliveries have a status that nobody knows (unmapped), and what the worker of this database is doing; worker_state is running, waiting, starting, failing, off, template, no room, no launcher, not preloaded or recovery';
 REVOKE ALL ON FUNCTION @extschema@.anomaly_insights_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.anomaly_insights_status() TO pg_monitor;
 

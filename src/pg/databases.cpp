@@ -46,7 +46,6 @@ struct Known {
 HTAB *known = nullptr;
 Duration refreshed_at = 0;  // when the list was read
 Duration refresh_at = 0;    // and will be next
-Duration started_at = 0;
 Duration last_look = 0;
 const char *no_looks = nullptr;  // what kept us from the last one; a constant
 bool told_of_databases = false;
@@ -84,7 +83,6 @@ void set_up() {
   control.keysize = sizeof(Oid);
   control.entrysize = sizeof(Known);
   known = hash_create("anomaly_insights databases", 256, &control, HASH_ELEM | HASH_BLOBS);
-  started_at = uptime();
 }
 
 template <typename Visit>
@@ -151,12 +149,10 @@ void tell_no_room(Oid database) {
                 errhint("Raise it, and restart the server.")));
 }
 
-// Gives a database that has the extension a record. Not before a naptime is over does the first worker start: should
-// one ever crash the server, the server has that long to be of use.
+// Gives a database that has the extension a record.
 void add_record(Known *entry) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  const Duration first_start = Max(uptime(), started_at + naptime * kSecond);
-  entry->turned_down = find_or_add_database(entry->oid, first_start) == nullptr;
+  entry->turned_down = find_or_add_database(entry->oid) == nullptr;
   LWLockRelease(shared->lock);
   if (entry->turned_down) tell_no_room(entry->oid);
 }
@@ -271,8 +267,10 @@ Oid due_database(Duration now, bool (*is_running)(Oid), Duration *next) {
   return due;
 }
 
-Oid database_to_look_into(Duration now, Duration *next) {
+Oid database_to_look_into(Duration *next) {
   for (;;) {
+    // Not when the turn began: what has been looked into since would be looked into after now.
+    const Duration now = uptime();
     Known *first = nullptr;
     Duration time = DT_NOEND;
     visit_known([&](Known *entry) {
@@ -337,9 +335,9 @@ void note_no_look(Oid database, const char *problem) {
   if (news) ereport(LOG, (errmsg("anomaly_insights: no database is looked into for the extension: %s", problem)));
 }
 
-void note_source_failure(Oid database, const char *source, const char *problem, bool news) {
+void note_source_failure(Oid database, const char *source, const char *problem, bool news, Duration wait) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-  if (DatabaseRecord *record = find_database(database)) record->next_start = 0;
+  if (DatabaseRecord *record = find_database(database)) record->next_start = uptime() + wait;
   LWLockRelease(shared->lock);
   if (!news) return;
   ereport(LOG, (errmsg("anomaly_insights: delivery source \"%s\" of database \"%s\": %s", source, name_of(database),
@@ -371,7 +369,8 @@ void note_end(Oid database, bool ended) {
   }
   LWLockRelease(shared->lock);
   if (failed && step.of_source) {
-    note_source_failure(database, step.name, kEndedEarly, news);
+    // Whoever ended it may be about to drop the database.
+    note_source_failure(database, step.name, kEndedEarly, news, kSecond);
   } else if (failed) {
     note_failure(database, told ? nullptr : kEndedEarly);
   }

@@ -31,8 +31,8 @@ void tell_of_forgotten_runs();
 // the next one will be.
 Oid due_database(Duration now, bool (*is_running)(Oid), Duration *next);
 
-// The database to look into for the extension next; the same.
-Oid database_to_look_into(Duration now, Duration *next);
+// The database to look into for the extension now; the same.
+Oid database_to_look_into(Duration *next);
 
 const char *name_of(Oid database);
 
@@ -51,7 +51,7 @@ void note_no_look(Oid database, const char *problem);
 void note_end(Oid database, bool ended);
 void note_end_of_look(Oid database);
 
-// The source that held up the worker has failed by itself: the others' next worker starts at once.
-void note_source_failure(Oid database, const char *source, const char *problem, bool news);
+// The source that held up the worker has failed by itself: the others' next worker starts after `wait`.
+void note_source_failure(Oid database, const char *source, const char *problem, bool news, Duration wait);
 
 }  // namespace insights::pg

@@ -60,6 +60,7 @@ void announce_launcher() {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   shared->launcher_pid = MyProcPid;
   shared->launcher_latch = MyLatch;
+  shared->launcher_started_at = uptime();
   // Workers of a launcher that ended are nobody's, so nobody would end them.
   for (DatabaseRecord &record : shared->databases) {
     if (record.worker_pid != 0) kill(record.worker_pid, SIGTERM);
@@ -108,7 +109,7 @@ Duration end_if_overdue(RunningWorker *worker) {
   TerminateBackgroundWorker(worker->handle);
   worker->ended_at = now;
   if (step.of_source) {
-    note_source_failure(worker->database, step.name, kNotStopped, checked.news);
+    note_source_failure(worker->database, step.name, kNotStopped, checked.news, 0);
   } else if (!worker->looks) {
     note_failure(worker->database, psprintf("%s: %s", step.name, kNotStopped));
   }
@@ -213,7 +214,7 @@ Duration start_due_workers() {
     if (is_still_there(database)) start_due_worker(slot, database, role_found, role);
   }
   while (!OidIsValid(looker->database)) {
-    const Oid database = database_to_look_into(now, &next);
+    const Oid database = database_to_look_into(&next);
     if (!OidIsValid(database)) break;
     if (is_still_there(database)) start_look(database, role_found, role);
   }

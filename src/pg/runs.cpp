@@ -227,7 +227,7 @@ bool record_in_table(Oid schema, const char *source, const char *run_by, Timesta
 // Under the lock.
 DatabaseRecord *announce() {
   if (DatabaseRecord *record = find_database(MyDatabaseId)) return record;
-  DatabaseRecord *record = find_or_add_database(MyDatabaseId, uptime());
+  DatabaseRecord *record = find_or_add_database(MyDatabaseId);
   if (record == nullptr) shared->turned_down = MyDatabaseId;
   if (shared->launcher_latch != nullptr) SetLatch(shared->launcher_latch);
   return record;
@@ -374,12 +374,12 @@ DatabaseRecord *find_database(Oid database) {
   return nullptr;
 }
 
-DatabaseRecord *find_or_add_database(Oid database, Duration first_start) {
+DatabaseRecord *find_or_add_database(Oid database) {
   if (DatabaseRecord *record = find_database(database)) return record;
   DatabaseRecord *record = find_database(InvalidOid);
   if (record == nullptr) return nullptr;
   record->database = database;
-  record->next_start = first_start;
+  record->next_start = Max(uptime(), shared->launcher_started_at + naptime * kSecond);
   return record;
 }
 

@@ -78,6 +78,7 @@ struct Shared {
   LWLock *lock;
   int launcher_pid;
   Latch *launcher_latch;
+  Duration launcher_started_at;
   Look look;
   Oid turned_down;     // a database with the extension for which there was no record left; the launcher tells
   Duration forgot_at;  // when a source's record that was in use last made room for another's
@@ -112,8 +113,9 @@ bool forgets_runs();
 // The record of a database, which the caller's lock guards; null where there is none.
 DatabaseRecord *find_database(Oid database);
 
-// The same, but one that has the extension gets a record if any is free, and a worker from `first_start` on.
-DatabaseRecord *find_or_add_database(Oid database, Duration first_start);
+// The same, but one that has the extension gets a record if any is free. Not before a naptime of the launcher is over
+// does the first worker start: should one ever crash the server, the server has that long to be of use.
+DatabaseRecord *find_or_add_database(Oid database);
 
 // Makes the launcher know that this database has the extension; false where there is no room for it yet.
 bool announce_database();

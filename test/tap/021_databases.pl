@@ -45,7 +45,8 @@ sub create_watched
 	create_database($name);
 	in($name, 'CREATE EXTENSION anomaly_insights');
 	create_deliveries($node, $name);
-	in($name, q(SELECT deliver_to_deliveries('gone', 'failed', 20, '2 minutes'); SELECT delivery_source_register('deliveries')));
+	in($name, "SELECT deliver_to_deliveries('gone', 'failed', 20, '2 minutes')");
+	in($name, "SELECT delivery_source_register('deliveries')");
 	return;
 }
 
@@ -108,7 +109,8 @@ subtest 'places where nobody works' => sub {
 	in('postgres', 'ALTER DATABASE mold IS_TEMPLATE true');
 	in('mold', 'CREATE EXTENSION anomaly_insights');
 	create_deliveries($node, 'mold');
-	in('mold', q(SELECT deliver_to_deliveries('gone', 'failed', 20, '2 minutes'); SELECT delivery_source_register('deliveries')));
+	in('mold', "SELECT deliver_to_deliveries('gone', 'failed', 20, '2 minutes')");
+	in('mold', "SELECT delivery_source_register('deliveries')");
 	is(
 		in('mold', 'SELECT worker_state, worker, state FROM anomaly_insights_status()'),
 		'template|template: no worker connects to a template|never run',
@@ -122,7 +124,8 @@ subtest 'places where nobody works' => sub {
 	create_database('cast_of_mold', 'mold');
 	is_evaluated('cast_of_mold', 'a copy of the template is noticed, without anybody asking');
 	is(in('mold', 'SELECT count(*) FROM anomalies'), 0, 'nothing has been evaluated in the template');
-	is(log_lines($node, qr/FATAL:|cannot be looked into/, $offset), 0, 'nor has a worker been sent where it cannot connect');
+	is(log_lines($node, qr/FATAL:|cannot be looked into/, $offset),
+		0, 'nor has a worker been sent where it cannot connect');
 	in('postgres', 'DROP DATABASE cast_of_mold WITH (FORCE)');
 	in('postgres', 'ALTER DATABASE mold IS_TEMPLATE false');
 	is_evaluated('mold', 'a template that is one no more is noticed');
@@ -143,6 +146,7 @@ subtest 'a database that cannot be looked into' => sub {
 };
 
 subtest 'many databases without the extension' => sub {
+	in('postgres', 'DROP DATABASE one WITH (FORCE)');
 	create_database("empty_$_") foreach 1 .. 30;
 	$node->restart;
 	in('shut', q(SELECT deliver_to_deliveries('gone too', 'failed', 20, '2 minutes')));
@@ -150,11 +154,23 @@ subtest 'many databases without the extension' => sub {
 		'after a restart those that have it are found, without anybody asking');
 	set('anomaly_insights.naptime = 60');
 	my $began = time;
-	in('postgres', 'DROP DATABASE one WITH (FORCE)');
 	create_watched('late');
 	is_evaluated('late', 'one that registers a source is noticed at once, however long the naptime');
-	cmp_ok(time - $began, '<', 40, 'indeed');
+	cmp_ok(time - $began, '<', 40, 'before that is over');
 	set('anomaly_insights.naptime = 1');
+};
+
+subtest 'a worker that is yet to come' => sub {
+	set('anomaly_insights.naptime = 60');
+	$node->restart;
+	is(
+		in('late', 'SELECT worker_state, state FROM anomaly_insights_status()'),
+		'starting|never run',
+		'the status says so of the worker and of the source'
+	);
+	set('anomaly_insights.naptime = 1');
+	in($_, "SELECT delivery_source_register('deliveries')") foreach qw(late shut);
+	worker_becomes('late', 'waiting', 'which works as soon as it has reason to');
 };
 
 subtest 'time limits of others' => sub {
@@ -172,6 +188,33 @@ subtest 'time limits of others' => sub {
 		'no worker is ended by them');
 	in('postgres', 'ALTER SYSTEM RESET ALL');
 	$node->reload;
+};
+
+subtest 'code of a source that ends the process' => sub {
+	plan skip_all => 'no setting of a function does' if $node->pg_version < 17;
+	in('late', q(
+CREATE FUNCTION deadly() RETURNS boolean LANGUAGE plpgsql SET transaction_timeout = '100ms' AS
+  $$ BEGIN PERFORM pg_sleep(5); RETURN true; END $$;
+CREATE VIEW ending AS SELECT * FROM deliveries WHERE (SELECT deadly());
+SELECT delivery_source_register('ending', 'a first one')
+));
+	wait_for($node, 'late', q(SELECT state = 'failing' AND last_error ~ 'it ended before it was done'
+	  FROM anomaly_insights_status() WHERE source = 'a first one'), 'that source fails');
+	my $now = in('late', 'SELECT clock_timestamp()');
+	wait_for($node, 'late', "SELECT last_success > '$now' FROM anomaly_insights_status() WHERE source = 'default'",
+		'the others are evaluated');
+	in('late', q(SELECT delivery_source_drop('a first one')));
+};
+
+subtest 'more sources than are remembered' => sub {
+	$node->append_conf('postgresql.conf', 'anomaly_insights.max_sources = 2');
+	$node->restart;
+	in('late', "SELECT delivery_source_register('deliveries', 'source $_')") foreach 1 .. 3;
+	wait_for($node, 'late', q(SELECT bool_or(state = 'forgotten') FROM anomaly_insights_status()), 'the status says so');
+	my $said = qr/LOG:  anomaly_insights: more delivery sources are evaluated than anomaly_insights.max_sources \(2\)/;
+	ok(poll_until(sub { log_lines($node, $said) > 0 }), 'the log says so');
+	sleep 3;
+	is(log_lines($node, $said), 1, 'once');
 };
 
 $node->stop;

@@ -96,7 +96,9 @@ class SourceStatus(BaseModel):
     run_by: Optional[str] = None
     worker: Optional[str] = Field(None, description="what the worker of the database is doing")
     worker_state: Optional[
-        Literal["running", "waiting", "starting", "failing", "off", "no launcher", "not preloaded", "recovery"]
+        Literal[
+            "running", "waiting", "starting", "failing", "off", "template", "no room", "no launcher", "not preloaded", "recovery"
+        ]
     ] = Field(None, description="the same for programs")
     held_by: Optional[str] = Field(None, description="the session that keeps the worker from the source")
     held_since: Optional[datetime] = Field(None, description="when its transaction began")
