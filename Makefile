@@ -59,6 +59,8 @@ OBJS = \
 	src/pg/guard.o \
 	src/pg/history.o \
 	src/pg/id_list.o \
+	src/pg/incident_lock.o \
+	src/pg/incident_rows.o \
 	src/pg/incident_store.o \
 	src/pg/incidents.o \
 	src/pg/insights.o \

@@ -7,7 +7,7 @@
 #include "catalog.hpp"
 #include "digest.hpp"
 #include "guard.hpp"
-#include "incident_store.hpp"
+#include "incident_lock.hpp"
 #include "json.hpp"
 #include "own_lock.hpp"
 #include "rollup_type.hpp"

@@ -6,6 +6,8 @@
 #include "digest.hpp"
 #include "future.hpp"
 #include "guard.hpp"
+#include "incident_lock.hpp"
+#include "incident_rows.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
 #include "rollup_type.hpp"

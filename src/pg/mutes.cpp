@@ -5,7 +5,7 @@
 #include "arguments.hpp"
 #include "catalog.hpp"
 #include "guard.hpp"
-#include "incident_store.hpp"
+#include "incident_lock.hpp"
 #include "local_time.hpp"
 #include "role.hpp"
 #include "rollup_type.hpp"

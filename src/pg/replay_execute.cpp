@@ -8,7 +8,7 @@
 #include "delivery_filter.hpp"
 #include "guard.hpp"
 #include "id_list.hpp"
-#include "incident_store.hpp"
+#include "incident_lock.hpp"
 #include "replay_advice.hpp"
 #include "replay_record.hpp"
 #include "requeue.hpp"

@@ -5,7 +5,7 @@
 #include "catalog.hpp"
 #include "clock.hpp"
 #include "databases.hpp"
-#include "incident_store.hpp"
+#include "incident_lock.hpp"
 #include "settings.hpp"
 #include "statement.hpp"
 #include "worker.hpp"

@@ -4,7 +4,7 @@
 #include "clock.hpp"
 #include "databases.hpp"
 #include "guard.hpp"
-#include "incident_store.hpp"
+#include "incident_lock.hpp"
 #include "role.hpp"
 #include "row.hpp"
 #include "runs.hpp"

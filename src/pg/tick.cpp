@@ -2,6 +2,8 @@
 
 #include "detection.hpp"
 #include "future.hpp"
+#include "incident_lock.hpp"
+#include "incident_rows.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
 #include "runs.hpp"
