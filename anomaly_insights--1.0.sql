@@ -609,6 +609,9 @@ COMMENT ON COLUMN @extschema@.anomaly_candidates.endpoint IS 'NULL: none, or the
 COMMENT ON COLUMN @extschema@.anomaly_candidates.scope IS 'endpoint or fleet';
 COMMENT ON COLUMN @extschema@.anomaly_candidates.failure_since IS 'failures were flagged first';
 COMMENT ON COLUMN @extschema@.anomaly_candidates.silence_since IS 'silence was flagged first';
+CREATE UNIQUE INDEX anomaly_candidates_one ON @extschema@.anomaly_candidates
+  (@extschema@.anomaly_key(source, tenant_id, endpoint, scope));
+COMMENT ON INDEX @extschema@.anomaly_candidates_one IS 'one row for a key';
 REVOKE ALL ON TABLE @extschema@.anomaly_candidates FROM PUBLIC;
 
 -- Mutes --------------------------------------------------------------------------------------------------------------
@@ -756,7 +759,7 @@ RETURNS TABLE (
 AS 'MODULE_PATHNAME', 'ai_anomalies_scan' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 1 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.anomalies_scan(text, timestamptz) IS
-  'one tick of the lifecycle of incidents: a row per source (all for NULL); outcome is done, busy, superseded or failed';
+  'one tick of the lifecycle of incidents: a row per source (all for NULL); outcome is done, busy, superseded or failed. All of it is one transaction, the caller''s; the worker commits a thousand incidents at a time';
 REVOKE ALL ON FUNCTION @extschema@.anomalies_scan(text, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.anomaly_acknowledge(

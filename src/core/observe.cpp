@@ -88,8 +88,9 @@ Observations observe(std::string_view flat, const Detection &detection, const st
   Observations observations{std::pmr::vector<Observed>(memory), 0, 0};
   // Both come in the same order.
   auto next_watched = watched.begin();
+  observations.list.reserve(watched.size());
   const auto watch = [&](const IncidentKey &key, const RateCounts &counts) {
-    observations.list.push_back({key, calm_observation(counts, detection)});
+    observations.list.push_back({key, calm_observation(counts, detection), UINT32_MAX});
   };
   const bool fleet_watched = next_watched != watched.end() && next_watched->fleet;
   if (fleet_watched) ++next_watched;
@@ -105,9 +106,13 @@ Observations observe(std::string_view flat, const Detection &detection, const st
 
   const AnomalyList anomalies = evaluation.finish(SIZE_MAX, unicode, poll, memory);
   observations.deliveries = anomalies.fleet.deliveries;
-  if (fleet_watched) observations.list.push_back({watched.front(), fleet_observation(anomalies.fleet, detection)});
+  if (fleet_watched) {
+    observations.list.push_back({watched.front(), fleet_observation(anomalies.fleet, detection), UINT32_MAX});
+  }
+  observations.list.reserve(observations.list.size() + anomalies.gravest.size());
   for (const Anomaly &anomaly : anomalies.gravest) {
     observations.list.push_back(flagged_observation(anomaly, detection));
+    observations.list.back().rank = static_cast<std::uint32_t>(&anomaly - anomalies.gravest.data());
   }
   // A flagged key that is watched is there twice: what the detector says of it comes last.
   std::stable_sort(observations.list.begin(), observations.list.end(), key_order);

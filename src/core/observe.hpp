@@ -29,6 +29,7 @@ inline bool operator<(const IncidentKey &a, const IncidentKey &b) noexcept { ret
 struct Observed {
   IncidentKey key;
   Observation observation;
+  std::uint32_t rank = UINT32_MAX;  // among what is wrong, 0 being the gravest; of what is not, the largest number
 };
 
 struct Observations {

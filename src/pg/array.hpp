@@ -16,6 +16,7 @@ inline const char *array_text(Datum array) { return OidOutputFunctionCall(F_ARRA
 // Grows in the current context, which keeps copies of the elements.
 class ArrayBuilder {
  public:
+  ArrayBuilder() = default;  // of no type yet
   explicit ArrayBuilder(Oid type) : type_(type), state_(initArrayResult(type, CurrentMemoryContext, false)) {}
 
   void add(Datum value, bool null = false) {
@@ -32,8 +33,8 @@ class ArrayBuilder {
   const char *text() const { return array_text(array()); }
 
  private:
-  Oid type_;
-  ArrayBuildState *state_;
+  Oid type_ = InvalidOid;
+  ArrayBuildState *state_ = nullptr;
 };
 
 }  // namespace insights::pg

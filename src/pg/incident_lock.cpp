@@ -1,7 +1,6 @@
 #include "incident_lock.hpp"
 
 #include "catalog.hpp"
-#include "own_lock.hpp"
 #include "runs.hpp"
 
 extern "C" {
@@ -35,6 +34,10 @@ void require_fresh_snapshots(const char *what) {
 bool try_lock_source(Oid schema, const char *source) {
   wake_turned_away_at_end();
   return try_own_lock(own_table(schema, "delivery_sources"), number_of(source));
+}
+
+LOCKTAG source_lock(Oid schema, const char *source) {
+  return own_lock_tag(own_table(schema, "delivery_sources"), number_of(source));
 }
 
 LockHolder source_holder(Oid schema, const char *source) {

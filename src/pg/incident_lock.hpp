@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lock_holder.hpp"
-#include "pg.hpp"
+#include "own_lock.hpp"
 
 namespace insights::pg {
 
@@ -12,6 +12,9 @@ void require_fresh_snapshots(const char *what);
 
 // One tick at a time of a source; until the end of the transaction. False where another session is at it.
 bool try_lock_source(Oid schema, const char *source);
+
+// The lock of a source.
+LOCKTAG source_lock(Oid schema, const char *source);
 
 // Who else has locked it. Between SPI_connect and SPI_finish.
 LockHolder source_holder(Oid schema, const char *source);

@@ -104,9 +104,13 @@ StoredIncident read_incident(Columns &columns) {
   return stored;
 }
 
+Text kept(Text text) { return is_null(text) ? text : Text(pnstrdup(text.data(), text.size()), text.size()); }
+
+IncidentKey kept(const IncidentKey &key) { return {key.fleet, kept(key.tenant), kept(key.endpoint)}; }
+
 StoredKey read_candidate(Columns &columns) {
   StoredKey stored = {};
-  stored.key = read_key(columns);
+  stored.key = kept(read_key(columns));
   stored.state.candidate.failure_since = columns.time_or_null();
   stored.state.candidate.silence_since = columns.time_or_null();
   return stored;
@@ -150,50 +154,65 @@ Timestamp newest_time(const StoredKey &stored) {
   return newest;
 }
 
-LeftIncidents read_left(std::uint64_t rows, bool orphans_marked) {
-  LeftIncidents left = {static_cast<LeftIncident *>(palloc(rows * sizeof(LeftIncident))), rows};
+IncidentRows read_incidents(std::uint64_t rows) {
+  IncidentRows read = {static_cast<StoredIncident *>(palloc(rows * sizeof(StoredIncident))), rows};
   for (std::uint64_t i = 0; i < rows; ++i) {
     Columns columns(i);
-    left.list[i].stored = read_incident(columns);
-    left.list[i].orphaned = orphans_marked && columns.boolean();
+    read.list[i] = read_incident(columns);
   }
-  return left;
+  return read;
+}
+
+StoredKey read_stored(Columns &columns) {
+  const StoredIncident stored = read_incident(columns);
+  return {kept(stored.key), {stored.incident, Candidate()}};
+}
+
+// Adds what a SELECT gives, kAtOnce rows at a time.
+template <typename Read>
+void add_keys(Parameters &parameters, const char *statement, Read read, StoredKeys *stored) {
+  MemoryContext context = CurrentMemoryContext;
+  Portal cursor = parameters.open(statement);
+  for (;;) {
+    SPI_cursor_fetch(cursor, true, kAtOnce);
+    MemoryContextSwitchTo(context);  // SPI leaves its own
+    const Rows rows = Rows::latest();
+    if (rows.count() == 0) break;
+    const Size size = (stored->count + rows.count()) * sizeof(StoredKey);
+    stored->keys = static_cast<StoredKey *>(stored->keys == nullptr ? palloc_extended(size, MCXT_ALLOC_HUGE)
+                                                                    : repalloc_huge(stored->keys, size));
+    for (std::uint64_t i = 0; i < rows.count(); ++i) {
+      Columns columns(i, rows);
+      stored->keys[stored->count++] = read(columns);
+    }
+    rows.free();
+  }
+  SPI_cursor_close(cursor);
+  MemoryContextSwitchTo(context);
 }
 
 }  // namespace
 
 StoredKeys load_keys(Oid schema, const char *source, Timestamp as_of, const LifecyclePolicy &policy) {
+  StoredKeys stored = {};
+  Parameters of_source;
+  of_source.text(source);
+  add_keys(of_source,
+           own_statement(schema,
+                         "SELECT scope, tenant_id, endpoint, failure_since, silence_since "
+                         "FROM @.anomaly_candidates WHERE source = $1"),
+           read_candidate, &stored);
   Parameters parameters;
   parameters.text(source);
   parameters.time(as_of - policy.reopen_grace);
-  const std::uint64_t incidents = parameters.run(
-      own_statement(schema,
-                    psprintf("SELECT %s FROM @.anomalies WHERE source = $1 AND (status <> 'resolved' OR "
-                             "suppression IS NOT NULL) UNION ALL SELECT %s FROM @.anomalies WHERE source = $1 AND "
-                             "status = 'resolved' AND suppression IS NULL AND resolved_at >= $2",
-                             kIncidentColumns, kIncidentColumns)),
-      SPI_OK_SELECT);
-  const Rows incident_rows = Rows::latest();
-  Parameters of_source;
-  of_source.text(source);
-  const std::uint64_t candidates =
-      of_source.run(own_statement(schema,
-                                  "SELECT scope, tenant_id, endpoint, failure_since, silence_since "
-                                  "FROM @.anomaly_candidates WHERE source = $1"),
-                    SPI_OK_SELECT);
-  StoredKeys stored = {};
-  stored.keys =
-      static_cast<StoredKey *>(palloc_extended((incidents + candidates + 1) * sizeof(StoredKey), MCXT_ALLOC_HUGE));
-  for (std::uint64_t i = 0; i < candidates; ++i) {
-    Columns columns(i);
-    stored.keys[stored.count++] = read_candidate(columns);
-  }
-  for (std::uint64_t i = 0; i < incidents; ++i) {
-    Columns columns(i, incident_rows);
-    const StoredIncident incident = read_incident(columns);
-    stored.keys[stored.count++] = {incident.key, {incident.incident, Candidate()}};
-  }
-  pg_qsort(stored.keys, stored.count, sizeof(StoredKey), key_order);
+  add_keys(parameters,
+           own_statement(schema,
+                         psprintf("SELECT %s FROM @.anomalies WHERE source = $1 AND (status <> 'resolved' OR "
+                                  "suppression IS NOT NULL) UNION ALL SELECT %s FROM @.anomalies WHERE source = $1 AND "
+                                  "status = 'resolved' AND suppression IS NULL AND resolved_at >= $2",
+                                  kIncidentColumns, kIncidentColumns)),
+           read_stored, &stored);
+  if (stored.count > 0) pg_qsort(stored.keys, stored.count, sizeof(StoredKey), key_order);
   stored.count = unite(stored.keys, stored.count);
   stored.newest = kFirstTime;
   for (std::size_t i = 0; i < stored.count; ++i) {
@@ -218,28 +237,44 @@ bool load_incident(Oid schema, std::int64_t id, Datum tenants, StoredIncident *s
   return true;
 }
 
-LeftIncidents load_left_incidents(Oid schema, Timestamp as_of, const LifecyclePolicy &policy) {
+IncidentRows load_incidents(Oid schema, Datum ids) {
   Parameters parameters;
-  parameters.time(as_of - policy.expire_after);
-  return read_left(
-      parameters.run(
-          own_statement(schema,
-                        psprintf("SELECT * FROM (SELECT %s, NOT EXISTS (SELECT FROM @.delivery_sources s WHERE "
-                                 "s.name = a.source) AS orphaned FROM @.anomalies a WHERE status <> 'resolved') i "
-                                 "WHERE orphaned OR evaluated_at < $1 ORDER BY id",
-                                 kIncidentColumns)),
-          SPI_OK_SELECT),
-      true);
+  parameters.put(INT8ARRAYOID, ids);
+  return read_incidents(parameters.run(
+      own_statement(schema, psprintf("SELECT %s FROM @.anomalies WHERE id = ANY ($1) ORDER BY id", kIncidentColumns)),
+      SPI_OK_SELECT));
 }
 
-LeftIncidents load_incidents_of(Oid schema, const char *source) {
+IncidentRows load_incidents_of(Oid schema, const char *source, std::int64_t after) {
   Parameters parameters;
   parameters.text(source);
-  return read_left(parameters.run(own_statement(schema, psprintf("SELECT %s FROM @.anomalies WHERE source = $1 AND "
-                                                                 "status <> 'resolved' ORDER BY id",
-                                                                 kIncidentColumns)),
-                                  SPI_OK_SELECT),
-                   false);
+  parameters.bigint(after);
+  parameters.integer(kAtOnce);
+  return read_incidents(
+      parameters.run(own_statement(schema, psprintf("SELECT %s FROM @.anomalies WHERE source = $1 AND id > $2 AND "
+                                                    "status <> 'resolved' ORDER BY id LIMIT $3",
+                                                    kIncidentColumns)),
+                     SPI_OK_SELECT));
+}
+
+LeftIncidents load_left_incidents(Oid schema, Timestamp as_of, const LifecyclePolicy &policy, std::int64_t after) {
+  Parameters parameters;
+  parameters.time(as_of - policy.expire_after);
+  parameters.bigint(after);
+  parameters.integer(kAtOnce);
+  const std::uint64_t rows = parameters.run(
+      own_statement(schema, psprintf("SELECT * FROM (SELECT %s, NOT EXISTS (SELECT FROM @.delivery_sources s WHERE "
+                                     "s.name = a.source) AS orphaned FROM @.anomalies a WHERE status <> 'resolved' AND "
+                                     "id > $2) i WHERE orphaned OR evaluated_at < $1 ORDER BY id LIMIT $3",
+                                     kIncidentColumns)),
+      SPI_OK_SELECT);
+  LeftIncidents left = {static_cast<LeftIncident *>(palloc(rows * sizeof(LeftIncident))), rows};
+  for (std::uint64_t i = 0; i < rows; ++i) {
+    Columns columns(i);
+    left.list[i].stored = read_incident(columns);
+    left.list[i].orphaned = columns.boolean();
+  }
+  return left;
 }
 
 std::pmr::vector<Mute> *load_mutes(Oid schema, Text source, Timestamp at) {
@@ -256,8 +291,8 @@ std::pmr::vector<Mute> *load_mutes(Oid schema, Text source, Timestamp at) {
   for (std::uint64_t i = 0; i < rows; ++i) {
     Columns columns(i);
     Mute mute;
-    mute.tenant = columns.text();
-    mute.endpoint = columns.text();
+    mute.tenant = kept(columns.text());
+    mute.endpoint = kept(columns.text());
     mute.warnings_only = columns.text() == "warning";
     guarded([&] { mutes->push_back(mute); });
   }

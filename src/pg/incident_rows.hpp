@@ -9,6 +9,7 @@ namespace insights::pg {
 
 // What is stored of a source, in the order of keys: what is unresolved, what may be reopened or must not be, what is
 // not confirmed yet.
+// Its texts are in the current context.
 struct StoredKeys {
   StoredKey *keys;
   std::size_t count;
@@ -25,7 +26,20 @@ struct StoredIncident {
 };
 bool load_incident(Oid schema, std::int64_t id, Datum tenants, StoredIncident *stored);
 
-// Incidents that have gone unevaluated for too long, or whose source is no more (`orphaned`).
+// So many incidents or steps are read or stored in one go, so that memory stays flat.
+constexpr std::size_t kAtOnce = 1000;
+
+// Some incidents, in the order of their ids.
+struct IncidentRows {
+  StoredIncident *list;
+  std::size_t count;
+};
+IncidentRows load_incidents(Oid schema, Datum ids);  // int8[]
+
+// At most kAtOnce of one source that are unresolved, with ids greater than `after`.
+IncidentRows load_incidents_of(Oid schema, const char *source, std::int64_t after);
+
+// At most kAtOnce that have gone unevaluated for too long or whose source is no more (`orphaned`), likewise.
 struct LeftIncident {
   StoredIncident stored;
   bool orphaned;
@@ -34,10 +48,7 @@ struct LeftIncidents {
   LeftIncident *list;
   std::size_t count;
 };
-LeftIncidents load_left_incidents(Oid schema, Timestamp as_of, const LifecyclePolicy &policy);
-
-// Those of one source that are unresolved.
-LeftIncidents load_incidents_of(Oid schema, const char *source);
+LeftIncidents load_left_incidents(Oid schema, Timestamp as_of, const LifecyclePolicy &policy, std::int64_t after);
 
 // The mutes of a source that apply at a time, in the current context.
 std::pmr::vector<Mute> *load_mutes(Oid schema, Text source, Timestamp at);

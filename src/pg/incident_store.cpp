@@ -3,195 +3,299 @@
 #include "actor.hpp"
 #include "catalog.hpp"
 #include "notify.hpp"
-#include "statement.hpp"
-
-extern "C" {
-#include "utils/array.h"
-}
+#include "parameter_rows.hpp"
 
 namespace insights::pg {
 
 namespace {
 
-Datum reopens_array(const Incident &incident) {
-  Datum times[kMostReopens];
+// ---- incidents ----
+
+// The columns of put_incident(), in its order.
+constexpr const char *kChangeColumns =
+    "severity, spike_detected, failure_cluster_detected, silence_detected, recent_count, baseline_count, "
+    "recent_failures, baseline_failures, resolved_at, status, last_seen_at, acknowledged_at, ack_until, "
+    "resolve_reason, reopen_count, peak_failures, peak_multiplier, flapping, message, muted, calm_since, level_since, "
+    "evaluated_at, usual_count, usual_failure_ratio, suppression, first_reopening, last_reopening";
+
+// Incidents as rows. Arrays cannot be rows of an array, so the times of all reopenings are in one, one incident's after
+// another's.
+struct ChangeRows {
+  ParameterRows rows;
+  ArrayBuilder reopenings = ArrayBuilder(TIMESTAMPTZOID);
+  int reopenings_count = 0;
+};
+
+void put_reopenings(ChangeRows *changes, const Incident &incident) {
+  changes->rows.integer(changes->reopenings_count + 1);
   for (int i = 0; i < incident.remembered_reopens; ++i) {
-    times[i] = TimestampTzGetDatum(incident.reopens[static_cast<std::size_t>(i)]);
+    changes->reopenings.add(TimestampTzGetDatum(incident.reopens[static_cast<std::size_t>(i)]));
   }
-  return PointerGetDatum(construct_array(times, incident.remembered_reopens, TIMESTAMPTZOID, sizeof(TimestampTz),
-                                         FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+  changes->reopenings_count += incident.remembered_reopens;
+  changes->rows.integer(changes->reopenings_count);
 }
 
-// $1 to $27, of both statements below.
-void put_incident(Parameters &parameters, const Incident &incident, Text message, const Remark &remark) {
-  parameters.text(incident.critical() ? "critical" : "warning");
-  parameters.boolean((incident.kinds & kSpikeKind) != 0);
-  parameters.boolean((incident.kinds & kFailureKind) != 0);
-  parameters.boolean((incident.kinds & kSilenceKind) != 0);
-  parameters.count(incident.recent_count);
-  parameters.count(incident.baseline_count);
-  parameters.count(incident.recent_failures);
-  parameters.count(incident.baseline_failures);
-  parameters.time(incident.resolved_at);
-  parameters.text(name_of(incident.status));
-  parameters.time(incident.last_seen_at);
-  parameters.time(incident.acknowledged_at);
-  parameters.time(incident.ack_until);
-  parameters.text(name_of(incident.resolve_reason));
-  parameters.integer(incident.reopen_count);
-  parameters.count(incident.peak_failures);
-  parameters.number(incident.peak_multiplier);
-  parameters.boolean(incident.flapping);
-  parameters.text(message);
-  parameters.boolean(incident.muted);
-  parameters.time(incident.calm_since);
-  parameters.time(incident.level_since);
-  parameters.time(incident.evaluated_at);
-  parameters.number(incident.usual_count);
-  parameters.number(incident.usual_failure_ratio);
-  parameters.text(name_of(incident.suppression));
-  parameters.put(TIMESTAMPTZARRAYOID, reopens_array(incident));
-  // $28 to $30
-  remark.by_hand ? parameters.text(acting_user()) : parameters.null(TEXTOID);
-  parameters.text(remark.note);
-  remark.false_positive ? parameters.boolean(*remark.false_positive) : parameters.null(BOOLOID);
+void put_incident(ChangeRows *changes, const Incident &incident, Text message) {
+  ParameterRows &row = changes->rows;
+  row.begin_row();
+  row.text(incident.critical() ? "critical" : "warning");
+  row.boolean((incident.kinds & kSpikeKind) != 0);
+  row.boolean((incident.kinds & kFailureKind) != 0);
+  row.boolean((incident.kinds & kSilenceKind) != 0);
+  row.count(incident.recent_count);
+  row.count(incident.baseline_count);
+  row.count(incident.recent_failures);
+  row.count(incident.baseline_failures);
+  row.time(incident.resolved_at);
+  row.text(name_of(incident.status));
+  row.time(incident.last_seen_at);
+  row.time(incident.acknowledged_at);
+  row.time(incident.ack_until);
+  row.text(name_of(incident.resolve_reason));
+  row.integer(incident.reopen_count);
+  row.count(incident.peak_failures);
+  row.number(incident.peak_multiplier);
+  row.boolean(incident.flapping);
+  row.text(message);
+  row.boolean(incident.muted);
+  row.time(incident.calm_since);
+  row.time(incident.level_since);
+  row.time(incident.evaluated_at);
+  row.number(incident.usual_count);
+  row.number(incident.usual_failure_ratio);
+  row.text(name_of(incident.suppression));
+  put_reopenings(changes, incident);
 }
 
-void insert_incident(Oid schema, Text source, const IncidentKey &key, Incident *incident, Text message) {
+void put_key(ParameterRows *row, Text source, const IncidentKey &key) {
+  row->text(source);
+  row->text(key.fleet ? "fleet" : "endpoint");
+  row->text(key.tenant);
+  row->text(key.endpoint);
+}
+
+// Puts the rows, then the reopenings, of which `slice` is what belongs to row r.
+const char *put_changes(Parameters *parameters, const ChangeRows &changes) {
+  changes.rows.put_into(parameters);
+  parameters->put(TIMESTAMPTZARRAYOID, changes.reopenings.array());
+  return psprintf("($%d::timestamptz[])[r.first_reopening:r.last_reopening]", parameters->count());
+}
+
+void require_all(std::uint64_t rows, std::size_t expected) {
+  if (rows != expected) elog(ERROR, "%zu incidents were to be stored, " UINT64_FORMAT " were", expected, rows);
+}
+
+// Those without an id, in the order of the list, which is then that of their ids.
+void insert_incidents(Oid schema, Change *changes, std::size_t count) {
+  ChangeRows added;
+  std::size_t expected = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Change &change = changes[i];
+    if (change.incident.id != 0) continue;
+    put_incident(&added, change.incident, change.message);
+    put_key(&added.rows, change.source, change.key);
+    added.rows.time(change.incident.detected_at);
+    ++expected;
+  }
+  if (expected == 0) return;
   Parameters parameters;
-  put_incident(parameters, *incident, message, Remark());
-  parameters.text(source);
-  parameters.text(key.fleet ? "fleet" : "endpoint");
-  parameters.text(key.tenant);
-  parameters.text(key.endpoint);
-  parameters.time(incident->detected_at);
-  parameters.run(
-      own_statement(schema,
-                    "INSERT INTO @.anomalies (severity, spike_detected, failure_cluster_detected, "
-                    "silence_detected, recent_count, baseline_count, recent_failures, baseline_failures, "
-                    "resolved_at, status, last_seen_at, acknowledged_at, ack_until, resolve_reason, reopen_count, "
-                    "peak_failures, peak_multiplier, flapping, message, muted, calm_since, level_since, evaluated_at, "
-                    "usual_count, usual_failure_ratio, suppression, reopened_at, acknowledged_by, note, "
-                    "false_positive, source, scope, tenant_id, endpoint, detected_at) "
-                    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-                    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35) "
-                    "RETURNING id"),
-      SPI_OK_INSERT_RETURNING);
-  incident->id = Columns(0).bigint();
+  const char *reopenings = put_changes(&parameters, added);
+  const char *statement = psprintf(
+      "INSERT INTO @.anomalies (severity, spike_detected, failure_cluster_detected, silence_detected, "
+      "recent_count, baseline_count, recent_failures, baseline_failures, resolved_at, status, last_seen_at, "
+      "acknowledged_at, ack_until, resolve_reason, reopen_count, peak_failures, peak_multiplier, flapping, "
+      "message, muted, calm_since, level_since, evaluated_at, usual_count, usual_failure_ratio, suppression, "
+      "reopened_at, source, scope, tenant_id, endpoint, detected_at) "
+      "SELECT severity, spike_detected, failure_cluster_detected, silence_detected, "
+      "recent_count, baseline_count, recent_failures, baseline_failures, resolved_at, status, last_seen_at, "
+      "acknowledged_at, ack_until, resolve_reason, reopen_count, peak_failures, peak_multiplier, flapping, "
+      "message, muted, calm_since, level_since, evaluated_at, usual_count, usual_failure_ratio, suppression, "
+      "%s, source, scope, tenant_id, endpoint, detected_at "
+      "FROM %s WITH ORDINALITY AS r(%s, source, scope, tenant_id, endpoint, detected_at, place) "
+      "ORDER BY place RETURNING id",
+      reopenings, added.rows.unnest(), kChangeColumns);
+  require_all(parameters.run(own_statement(schema, statement), SPI_OK_INSERT_RETURNING), expected);
+  std::uint64_t row = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (changes[i].incident.id == 0) changes[i].incident.id = Columns(row++).bigint();
+  }
 }
 
-void update_incident(Oid schema, const Incident &incident, Text message, const Remark &remark) {
-  Parameters parameters;
-  put_incident(parameters, incident, message, remark);
-  parameters.bigint(incident.id);
-  const std::uint64_t rows = parameters.run(
-      own_statement(
-          schema,
-          "UPDATE @.anomalies SET severity = $1, spike_detected = $2, failure_cluster_detected = $3, "
-          "silence_detected = $4, recent_count = $5, baseline_count = $6, recent_failures = $7, "
-          "baseline_failures = $8, resolved_at = $9, status = $10, last_seen_at = $11, acknowledged_at = $12, "
-          "ack_until = $13, resolve_reason = $14, reopen_count = $15, peak_failures = $16, "
-          "peak_multiplier = $17, flapping = $18, message = coalesce($19, message), muted = $20, "
-          "calm_since = $21, level_since = $22, evaluated_at = $23, usual_count = $24, usual_failure_ratio = $25, "
-          "suppression = $26, reopened_at = $27, "
-          "acknowledged_by = CASE WHEN $12 IS NULL THEN NULL "
-          "WHEN $12 IS DISTINCT FROM acknowledged_at THEN $28 ELSE acknowledged_by END, "
-          "resolved_by = CASE WHEN $9 IS NULL THEN NULL WHEN resolved_at IS NULL THEN $28 ELSE resolved_by END, "
-          "note = coalesce($29, note), "
-          "false_positive = CASE WHEN $9 IS NULL THEN NULL ELSE coalesce($30, false_positive) END "
-          "WHERE id = $31"),
-      SPI_OK_UPDATE);
-  if (rows != 1) elog(ERROR, "incident " INT64_FORMAT " is gone", incident.id);
+// Puts what an operator says, and gives what the columns that tell of it are set to.
+const char *put_remark(Parameters *parameters, const Remark &remark) {
+  const int first = parameters->count() + 1;
+  remark.by_hand ? parameters->text(acting_user()) : parameters->null(TEXTOID);
+  parameters->text(remark.note);
+  remark.false_positive ? parameters->boolean(*remark.false_positive) : parameters->null(BOOLOID);
+  return psprintf(
+      "acknowledged_by = CASE WHEN r.acknowledged_at IS NULL THEN NULL "
+      "WHEN r.acknowledged_at IS DISTINCT FROM a.acknowledged_at THEN $%d ELSE a.acknowledged_by END, "
+      "resolved_by = CASE WHEN r.resolved_at IS NULL THEN NULL WHEN a.resolved_at IS NULL THEN $%d "
+      "ELSE a.resolved_by END, "
+      "note = coalesce($%d, a.note), "
+      "false_positive = CASE WHEN r.resolved_at IS NULL THEN NULL ELSE coalesce($%d, a.false_positive) END",
+      first, first, first + 1, first + 2);
 }
 
-void record_event(Oid schema, std::int64_t incident, Event event, Timestamp at, bool muted, const Remark &remark) {
-  const bool notifies = !muted && event != Event::kMuted && notifications_are_on();
+void update_incidents(Oid schema, const Change *changes, std::size_t count, const Remark &remark) {
+  ChangeRows changed;
+  std::size_t expected = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (changes[i].incident.id == 0) continue;
+    put_incident(&changed, changes[i].incident, changes[i].message);
+    changed.rows.bigint(changes[i].incident.id);
+    ++expected;
+  }
+  if (expected == 0) return;
   Parameters parameters;
-  parameters.bigint(incident);
-  parameters.text(name_of(event));
+  const char *reopenings = put_changes(&parameters, changed);
+  const char *statement = psprintf(
+      "UPDATE @.anomalies a SET severity = r.severity, spike_detected = r.spike_detected, "
+      "failure_cluster_detected = r.failure_cluster_detected, silence_detected = r.silence_detected, "
+      "recent_count = r.recent_count, baseline_count = r.baseline_count, recent_failures = r.recent_failures, "
+      "baseline_failures = r.baseline_failures, resolved_at = r.resolved_at, status = r.status, "
+      "last_seen_at = r.last_seen_at, acknowledged_at = r.acknowledged_at, ack_until = r.ack_until, "
+      "resolve_reason = r.resolve_reason, reopen_count = r.reopen_count, peak_failures = r.peak_failures, "
+      "peak_multiplier = r.peak_multiplier, flapping = r.flapping, message = coalesce(r.message, a.message), "
+      "muted = r.muted, calm_since = r.calm_since, level_since = r.level_since, evaluated_at = r.evaluated_at, "
+      "usual_count = r.usual_count, usual_failure_ratio = r.usual_failure_ratio, suppression = r.suppression, "
+      "reopened_at = %s, %s FROM %s AS r(%s, id) WHERE a.id = r.id",
+      reopenings, put_remark(&parameters, remark), changed.rows.unnest(), kChangeColumns);
+  require_all(parameters.run(own_statement(schema, statement), SPI_OK_UPDATE), expected);
+}
+
+// ---- events ----
+
+void announce(Columns columns, Timestamp at) {
+  EventNotice notice;
+  notice.at = at;
+  notice.seq = columns.bigint();
+  notice.incident = columns.bigint();
+  notice.event = columns.text();
+  const bool notified = columns.boolean();
+  notice.severity = columns.text();
+  notice.tenant = columns.text();
+  notice.endpoint = columns.text();
+  notice.message = columns.text();
+  if (notified) notify(notice);
+}
+
+void record_events(Oid schema, const Change *changes, std::size_t count, Timestamp at, const Remark &remark) {
+  const bool on = notifications_are_on();
+  ParameterRows events;
+  std::size_t expected = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    for (const Event event : changes[i].events) {
+      events.begin_row();
+      events.bigint(changes[i].incident.id);
+      events.text(name_of(event));
+      events.boolean(on && !changes[i].incident.muted && event != Event::kMuted);
+      ++expected;
+    }
+  }
+  if (expected == 0) return;
+  Parameters parameters;
+  events.put_into(&parameters);
   parameters.time(at);
   parameters.text(remark.note);
-  parameters.boolean(notifies);
   parameters.text(session_user_name());
   parameters.text(actor_or_null());
-  parameters.run(
+  const std::uint64_t rows = parameters.run(
       own_statement(schema,
                     "INSERT INTO @.anomaly_events (anomaly_id, event, at, severity, status, source, tenant_id, "
                     "endpoint, scope, recent_count, baseline_count, recent_failures, baseline_failures, "
                     "peak_failures, peak_multiplier, message, resolve_reason, false_positive, note, notified, "
                     "by_user, actor) "
-                    "SELECT id, $2, $3, severity, status, source, tenant_id, endpoint, scope, recent_count, "
+                    "SELECT a.id, r.event, $4, severity, status, source, tenant_id, endpoint, scope, recent_count, "
                     "baseline_count, recent_failures, baseline_failures, peak_failures, peak_multiplier, message, "
-                    "resolve_reason, false_positive, $4, $5, $6, $7 FROM @.anomalies WHERE id = $1 "
-                    "RETURNING seq, severity, tenant_id, endpoint, message"),
+                    "resolve_reason, false_positive, $5, r.notified, $6, $7 "
+                    "FROM unnest($1, $2, $3) WITH ORDINALITY AS r(id, event, notified, place) "
+                    "JOIN @.anomalies a ON a.id = r.id ORDER BY r.place "
+                    "RETURNING seq, anomaly_id, event, notified, severity, tenant_id, endpoint, message"),
       SPI_OK_INSERT_RETURNING);
-  if (!notifies) return;
-  Columns columns(0);
-  EventNotice notice;
-  notice.incident = incident;
-  notice.event = name_of(event);
-  notice.at = at;
-  notice.seq = columns.bigint();
-  notice.severity = columns.text();
-  notice.tenant = columns.text();
-  notice.endpoint = columns.text();
-  notice.message = columns.text();
-  notify(notice);
+  require_all(rows, expected);
+  if (!on) return;
+  for (std::uint64_t i = 0; i < rows; ++i) announce(Columns(i), at);
 }
 
-void put_key(Parameters &parameters, Text source, const IncidentKey &key) {
-  parameters.text(source);
-  parameters.text(key.fleet ? "fleet" : "endpoint");
-  parameters.text(key.tenant);
-  parameters.text(key.endpoint);
+// ---- candidates ----
+
+void remove_candidates(Oid schema, const ParameterRows &keys) {
+  Parameters parameters;
+  keys.put_into(&parameters);
+  parameters.run(own_statement(schema,
+                               "DELETE FROM @.anomaly_candidates c USING unnest($1, $2, $3, $4) "
+                               "AS r(source, scope, tenant_id, endpoint) "
+                               "WHERE @.anomaly_key(c.source, c.tenant_id, c.endpoint, c.scope) = "
+                               "@.anomaly_key(r.source, r.tenant_id, r.endpoint, r.scope)"),
+                 SPI_OK_DELETE);
 }
 
-void store_candidate(Oid schema, Text source, const IncidentKey &key, const Candidate &candidate) {
-  Parameters removed;
-  put_key(removed, source, key);
-  removed.run(own_statement(schema,
-                            "DELETE FROM @.anomaly_candidates WHERE source = $1 AND scope = $2 AND "
-                            "tenant_id IS NOT DISTINCT FROM $3 AND endpoint IS NOT DISTINCT FROM $4"),
-              SPI_OK_DELETE);
-  if (candidate.empty()) return;
-  Parameters added;
-  put_key(added, source, key);
-  added.time(candidate.failure_since);
-  added.time(candidate.silence_since);
-  added.run(own_statement(schema,
-                          "INSERT INTO @.anomaly_candidates (source, scope, tenant_id, endpoint, failure_since, "
-                          "silence_since) VALUES ($1, $2, $3, $4, $5, $6)"),
-            SPI_OK_INSERT);
+void add_candidates(Oid schema, const ParameterRows &candidates) {
+  Parameters parameters;
+  candidates.put_into(&parameters);
+  parameters.run(own_statement(schema,
+                               "INSERT INTO @.anomaly_candidates (source, scope, tenant_id, endpoint, failure_since, "
+                               "silence_since) SELECT * FROM unnest($1, $2, $3, $4, $5, $6) "
+                               "ON CONFLICT (@.anomaly_key(source, tenant_id, endpoint, scope)) DO UPDATE SET "
+                               "failure_since = excluded.failure_since, silence_since = excluded.silence_since"),
+                 SPI_OK_INSERT);
+}
+
+void store_candidates(Oid schema, Text source, const Step *steps, std::size_t count) {
+  ParameterRows removed;
+  ParameterRows added;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Candidate &candidate = steps[i].after.candidate;
+    if (steps[i].before.candidate == candidate) continue;
+    ParameterRows *rows = candidate.empty() ? &removed : &added;
+    rows->begin_row();
+    put_key(rows, source, steps[i].key);
+    if (candidate.empty()) continue;
+    added.time(candidate.failure_since);
+    added.time(candidate.silence_since);
+  }
+  if (!removed.empty()) remove_candidates(schema, removed);
+  if (!added.empty()) add_candidates(schema, added);
+}
+
+// A new incident takes the place of one that kept it from opening.
+bool takes_place_of(const Incident &after, const std::optional<Incident> &before) {
+  return before && before->id != after.id && before->suppression != Suppression::kNone;
+}
+
+Incident no_longer_suppressing(Incident before) {
+  before.suppression = Suppression::kNone;
+  before.calm_since.reset();
+  return before;
 }
 
 }  // namespace
 
-void store_incident(Oid schema, Text source, const IncidentKey &key, Incident *incident, Text message,
-                    const Events &events, Timestamp at, const Remark &remark) {
-  if (incident->id == 0) {
-    insert_incident(schema, source, key, incident, message);
-  } else {
-    update_incident(schema, *incident, message, remark);
-  }
-  for (const Event event : events) record_event(schema, incident->id, event, at, incident->muted, remark);
+void store_changes(Oid schema, Change *changes, std::size_t count, Timestamp at, const Remark &remark) {
+  update_incidents(schema, changes, count, remark);
+  insert_incidents(schema, changes, count);
+  record_events(schema, changes, count, at, remark);
 }
 
-void store_step(Oid schema, Text source, Step *step, Timestamp at, const LifecyclePolicy &policy) {
-  std::optional<Incident> &before = step->before.incident;
-  std::optional<Incident> &after = step->after.incident;
-  if (!(step->before.candidate == step->after.candidate)) {
-    store_candidate(schema, source, step->key, step->after.candidate);
+void store_steps(Oid schema, Text source, const Step *steps, std::size_t count, Timestamp at,
+                 const LifecyclePolicy &policy) {
+  store_candidates(schema, source, steps, count);
+  auto *changes = static_cast<Change *>(palloc(2 * count * sizeof(Change)));
+  std::size_t changed = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Step &step = steps[i];
+    const std::optional<Incident> &before = step.before.incident;
+    const std::optional<Incident> &after = step.after.incident;
+    if (!after) continue;
+    if (takes_place_of(*after, before)) {
+      changes[changed++] = {source, step.key, no_longer_suppressing(*before), Text(), Events()};
+    }
+    if (step.events.count > 0 || !before || must_store(*before, *after, policy)) {
+      changes[changed++] = {source, step.key, *after, step.message, step.events};
+    }
   }
-  if (!after) return;
-  if (before && before->id != after->id && before->suppression != Suppression::kNone) {
-    // A new incident takes the place of one that kept it from opening.
-    before->suppression = Suppression::kNone;
-    before->calm_since.reset();
-    update_incident(schema, *before, Text(), Remark());
-  }
-  if (step->events.count > 0 || !before || must_store(*before, *after, policy)) {
-    store_incident(schema, source, step->key, &*after, step->message, step->events, at, Remark());
-  }
+  store_changes(schema, changes, changed, at, Remark());
 }
 
 }  // namespace insights::pg

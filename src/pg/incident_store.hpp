@@ -1,5 +1,5 @@
-// Incidents in their tables: storing a step, recording and announcing its events. All of it runs between SPI_connect and
-// SPI_finish with the rights of the tables' owner.
+// Incidents in their tables: storing steps, recording and announcing their events, many in one statement. All of it
+// runs between SPI_connect and SPI_finish with the rights of the tables' owner, and under the lock of incidents.
 #pragma once
 
 #include "../core/step.hpp"
@@ -14,13 +14,22 @@ struct Remark {
   bool by_hand;
 };
 
-// Stores an incident, a new one too (and sets its id), and records its events: each in anomaly_events and, unless the
-// incident is muted, as a notification at commit. `message` NULL: as it was.
-void store_incident(Oid schema, Text source, const IncidentKey &key, Incident *incident, Text message,
-                    const Events &events, Timestamp at, const Remark &remark);
+// What becomes of an incident, a new one too (whose id is 0).
+struct Change {
+  Text source;
+  IncidentKey key;
+  Incident incident;
+  Text message;  // NULL: as it was
+  Events events;
+};
 
-// Stores what a tick makes of a key.
-void store_step(Oid schema, Text source, Step *step, Timestamp at, const LifecyclePolicy &policy);
+// Stores changes of different incidents, and sets the ids of new ones. Each event becomes a row of anomaly_events, in
+// the order of the list, and, unless the incident is muted, a notification at commit.
+void store_changes(Oid schema, Change *changes, std::size_t count, Timestamp at, const Remark &remark);
+
+// Stores what a tick makes of some keys.
+void store_steps(Oid schema, Text source, const Step *steps, std::size_t count, Timestamp at,
+                 const LifecyclePolicy &policy);
 
 // Deletes at most so many rows each of what is older than anomaly_insights.retention. Runs SPI by itself.
 struct Pruned {

@@ -57,7 +57,8 @@ void scan_all(ReturnSetInfo *result, Oid schema, Timestamp as_of) {
     }
     put_result(result, source, done);
   }
-  resolve_left_incidents(schema, as_of, busy);
+  std::int64_t after = 0;
+  while (resolve_left_incidents(schema, as_of, busy, &after)) CHECK_FOR_INTERRUPTS();
 }
 
 void scan_one(ReturnSetInfo *result, Oid schema, const char *name, Timestamp as_of) {
@@ -107,9 +108,10 @@ Datum by_hand(FunctionCallInfo fcinfo, const char *what, Timestamp at, Remark re
   if (events.count > 0) {
     const auto *mutes = load_mutes(schema, stored.source, at);
     note_mute(stored.incident, is_muted(*mutes, stored.key, stored.incident.critical()), events);
-    store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, at, remark);
-  } else if (adds_to_what_is_known(&remark)) {
-    store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, at, remark);
+  }
+  if (events.count > 0 || adds_to_what_is_known(&remark)) {
+    Change change = {stored.source, stored.key, stored.incident, Text(), events};
+    store_changes(schema, &change, 1, at, remark);
   }
   Parameters parameters;
   parameters.bigint(id);

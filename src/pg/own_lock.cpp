@@ -26,6 +26,10 @@ void take_own_lock(Oid table, std::uint32_t number) { acquire(table, number, fal
 
 bool try_own_lock(Oid table, std::uint32_t number) { return acquire(table, number, true); }
 
+void keep_own_lock(const LOCKTAG &tag) { (void)LockAcquire(&tag, ExclusiveLock, true, false); }
+
+void let_go_own_lock(const LOCKTAG &tag) { LockRelease(&tag, ExclusiveLock, true); }
+
 bool wait_for_own_lock(Oid table, std::uint32_t number) {
   if (try_own_lock(table, number)) return true;
   ErrorData *error = in_subtransaction([&] { take_own_lock(table, number); });

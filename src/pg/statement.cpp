@@ -17,6 +17,15 @@ void require_pinned_path(const char *what) {
 
 namespace {
 
+// SPI leaves its own context as the current one.
+template <typename Call>
+auto in_same_context(Call call) {
+  MemoryContext context = CurrentMemoryContext;
+  const auto result = call();
+  MemoryContextSwitchTo(context);
+  return result;
+}
+
 std::uint64_t require_code(int code, int expected, const char *statement) {
   if (code != expected) elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(code), statement);
   return SPI_processed;
@@ -26,29 +35,37 @@ std::uint64_t require_code(int code, int expected, const char *statement) {
 
 std::uint64_t run_statement(const char *statement, int expected, bool read_only) {
   require_pinned_path(statement);
-  return require_code(SPI_execute(statement, read_only, 0), expected, statement);
+  return require_code(in_same_context([&] { return SPI_execute(statement, read_only, 0); }), expected, statement);
 }
 
 std::uint64_t run_plan(SPIPlanPtr plan, ParamListInfo parameters, int expected, bool read_only) {
   SPIExecuteOptions options = {};
   options.params = parameters;
   options.read_only = read_only;
-  return require_code(SPI_execute_plan_extended(plan, &options), expected, "a plan");
+  return require_code(in_same_context([&] { return SPI_execute_plan_extended(plan, &options); }), expected, "a plan");
 }
 
 SPIPlanPtr prepare_statement(const char *statement, int count, Oid *types, int cursor_options) {
   require_pinned_path(statement);
-  SPIPlanPtr plan = SPI_prepare_cursor(statement, count, types, cursor_options);
+  SPIPlanPtr plan = in_same_context([&] { return SPI_prepare_cursor(statement, count, types, cursor_options); });
   if (plan == nullptr) elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(SPI_result), statement);
   return plan;
 }
 
 int run_unpinned(const char *statement) { return SPI_execute(statement, false, 0); }
 
+Portal Parameters::open(const char *statement) {
+  require_pinned_path(statement);
+  return in_same_context([&] {
+    return SPI_cursor_open_with_args(nullptr, statement, count_, types_, values_, nulls_, false, CURSOR_OPT_NO_SCROLL);
+  });
+}
+
 std::uint64_t Parameters::execute(const char *statement, int expected, bool read_only) {
   require_pinned_path(statement);
-  return require_code(SPI_execute_with_args(statement, count_, types_, values_, nulls_, read_only, 0), expected,
-                      statement);
+  const int code =
+      in_same_context([&] { return SPI_execute_with_args(statement, count_, types_, values_, nulls_, read_only, 0); });
+  return require_code(code, expected, statement);
 }
 
 }  // namespace insights::pg

@@ -9,7 +9,8 @@ namespace insights::pg {
 // another one than PostgreSQL's.
 constexpr const char *kPinnedPath = "pg_catalog, pg_temp";
 
-// All of these run between SPI_connect and SPI_finish, and under kPinnedPath. They raise what the statement raises, and
+// All of these run between SPI_connect and SPI_finish, and under kPinnedPath; the current memory context stays what it
+// is. They raise what the statement raises, and
 // an internal error where it is not of the expected kind (an SPI_OK_...).
 
 // Raises 55000 unless kPinnedPath is in force: code of a source's may have set another. `what` is about to be parsed.
@@ -54,11 +55,15 @@ class Parameters {
     values_[count_] = value;
     nulls_[count_++] = ' ';
   }
+  int count() const { return count_; }
 
   // Runs a statement with them, on what is committed by now, and gives the number of rows.
   std::uint64_t run(const char *statement, int expected) { return execute(statement, expected, false); }
 
-  // The same for a SELECT by the caller's snapshot.
+  // Opens a cursor on what a SELECT gives, on what is committed by now: for SPI_cursor_fetch() and Rows.
+  Portal open(const char *statement);
+
+  // As run(), for a SELECT by the caller's snapshot.
   std::uint64_t read(const char *statement) { return execute(statement, SPI_OK_SELECT, true); }
 
  private:

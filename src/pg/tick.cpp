@@ -1,5 +1,8 @@
 #include "tick.hpp"
 
+#include <algorithm>
+
+#include "array.hpp"
 #include "detection.hpp"
 #include "future.hpp"
 #include "incident_lock.hpp"
@@ -10,6 +13,7 @@
 #include "settings.hpp"
 #include "source_expression.hpp"
 #include "source_store.hpp"
+#include "statement.hpp"
 #include "subtransaction.hpp"
 
 extern "C" {
@@ -19,10 +23,30 @@ extern "C" {
 
 namespace insights::pg {
 
+// Plain data.
+struct Tick {
+  Oid schema;
+  const char *source;
+  Timestamp as_of;
+  LifecyclePolicy policy;
+  const std::pmr::vector<Mute> *mutes;
+  const Observations *observations;
+  const std::pmr::vector<DueStep> *steps;  // null: it was not evaluated
+  std::size_t next;                        // of the steps
+  TickResult result;
+};
+
 namespace {
 
+// A copy in the current context.
+std::string_view keep(std::string_view bytes) {
+  auto *copy = static_cast<char *>(palloc_extended(bytes.size() + 1, MCXT_ALLOC_HUGE));
+  std::memcpy(copy, bytes.data(), bytes.size());
+  return {copy, bytes.size()};
+}
+
 // The scan runs code that is not ours: the mapping's expressions, views, policies. So it runs as the relation's owner,
-// security-restricted, as ANALYZE does.
+// security-restricted, as ANALYZE does. The rollup's bytes are in the current context.
 std::string_view scan_as_owner(Oid schema, const Source *source, Detection *detection) {
   const Identity caller = become_restricted(bound_owner(*source));
   const int settings = NewGUCNestLevel();
@@ -30,7 +54,8 @@ std::string_view scan_as_owner(Oid schema, const Source *source, Detection *dete
   WindowScan scan = plan_scan(*detection, source, nullptr);
   scan.as_owner = true;
   scan.counters |= bit(Counter::kUnmapped);
-  const std::string_view rollup = scan_for_detection(schema, scan, detection);
+  const std::string_view rollup = keep(scan_for_detection(schema, scan, detection));
+  Rows::latest().free();
   AtEOXact_GUC(false, settings);
   become(caller);
   if (is_outdated(source->binding, binding)) store_binding(*source, binding);
@@ -41,14 +66,6 @@ const Observations *observe_rollup(std::string_view rollup, const Detection &det
   return compute_in_context([&](ContextMemory *memory, Poll &poll) {
     const auto watched = keys_of(stored.keys, stored.count, memory);
     return observe(rollup, detection, watched, GetDatabaseEncoding() == PG_UTF8, poll, memory);
-  });
-}
-
-std::pmr::vector<Step> *plan_steps(Oid schema, const Source *source, const StoredKeys &stored,
-                                   const Observations &observations, Timestamp as_of, const LifecyclePolicy &policy) {
-  const std::pmr::vector<Mute> *mutes = load_mutes(schema, source->name, as_of);
-  return compute_in_context([&](ContextMemory *memory, Poll &) {
-    return take_steps(stored.keys, stored.count, observations, *mutes, policy, memory);
   });
 }
 
@@ -65,20 +82,78 @@ void count_step(const Step &step, TickResult *result) {
   result->updated += !opened && !resolved ? 1 : 0;
 }
 
-// Decides again on what is stored now that nobody else stores anything, and stores it. False where another session
-// keeps us from that.
-bool store_steps(Oid schema, const Source *source, std::string_view rollup, const Detection &detection,
-                 const LifecyclePolicy &policy, TickResult *result) {
+// What is stored of a source, with no time that is yet to come. False where another session keeps us from that.
+bool load_settled(Oid schema, const char *source, Timestamp as_of, const LifecyclePolicy &policy, StoredKeys *stored) {
+  *stored = load_keys(schema, source, as_of, policy);
+  if (!stored->of_future) return true;
   if (!wait_for_incidents(schema)) return false;
-  const StoredKeys stored = load_keys(schema, source->name, detection.as_of, policy);
-  const Observations *observations = observe_rollup(rollup, detection, stored);
-  std::pmr::vector<Step> *steps = plan_steps(schema, source, stored, *observations, detection.as_of, policy);
-  for (Step &step : *steps) {
-    CHECK_FOR_INTERRUPTS();
-    store_step(schema, source->name, &step, detection.as_of, policy);
-    count_step(step, result);
-  }
+  settle_future(schema);
+  *stored = load_keys(schema, source, as_of, policy);
   return true;
+}
+
+// Everything in the current context. Between SPI_connect and SPI_finish.
+void evaluate(const Source *source, Tick *tick) {
+  StoredKeys stored = {};
+  if (!load_settled(tick->schema, source->name, tick->as_of, tick->policy, &stored)) {
+    tick->result.outcome = TickOutcome::kBusy;
+    return;
+  }
+  if (stored.newest > tick->as_of) {
+    tick->result.outcome = TickOutcome::kSuperseded;
+    return;
+  }
+  Detection detection = usual_detection(tick->as_of);
+  const std::string_view rollup = scan_as_owner(tick->schema, source, &detection);
+  tick->observations = observe_rollup(rollup, detection, stored);
+  tick->result.deliveries = tick->observations->deliveries;
+  tick->result.unmapped = tick->observations->unmapped;
+  tick->mutes = load_mutes(tick->schema, source->name, tick->as_of);
+  tick->steps = compute_in_context([&](ContextMemory *memory, Poll &) {
+    return plan_steps(stored.keys, stored.count, *tick->observations, *tick->mutes, tick->policy, memory);
+  });
+}
+
+// What is stored by now of the incidents that the steps go on with.
+IncidentRows load_again(Oid schema, const DueStep *due, std::size_t count) {
+  ArrayBuilder ids(INT8OID);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (due[i].stored != nullptr && due[i].stored->state.incident) {
+      ids.add(Int64GetDatum(due[i].stored->state.incident->id));
+    }
+  }
+  return ids.empty() ? IncidentRows() : load_incidents(schema, ids.array());
+}
+
+const StoredIncident *find(const IncidentRows &rows, std::int64_t id) {
+  const StoredIncident *end = rows.list + rows.count;
+  const StoredIncident *found =
+      std::lower_bound(static_cast<const StoredIncident *>(rows.list), end, id,
+                       [](const StoredIncident &stored, std::int64_t wanted) { return stored.incident.id < wanted; });
+  return found != end && found->incident.id == id ? found : nullptr;
+}
+
+KeyState state_by_now(const DueStep &due, const IncidentRows &rows) {
+  if (due.stored == nullptr) return {};
+  KeyState state = due.stored->state;
+  if (!state.incident) return state;
+  const StoredIncident *stored = find(rows, state.incident->id);
+  stored != nullptr ? state.incident = stored->incident : state.incident = std::nullopt;
+  return state;
+}
+
+// Decides again on what is stored now that nobody else stores anything, and stores it.
+void store_due(Tick *tick, const DueStep *due, std::size_t count) {
+  const IncidentRows rows = load_again(tick->schema, due, count);
+  auto *steps = static_cast<Step *>(palloc(count * sizeof(Step)));
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto step = take_step(*due[i].observed, state_by_now(due[i], rows), *tick->mutes, tick->policy);
+    if (!step) continue;
+    steps[taken++] = *step;
+    count_step(*step, &tick->result);
+  }
+  store_steps(tick->schema, tick->source, steps, taken, tick->as_of, tick->policy);
 }
 
 // Whether another session has kept the source from being evaluated, so that its incidents are not left yet. From then
@@ -91,52 +166,14 @@ bool is_kept_from_us(Oid schema, const char *source, Timestamp since, const List
   return last_turned_away(source) >= since || !try_lock_source(schema, source);
 }
 
-// What is stored of a source, with no time that is yet to come. False where another session keeps us from that.
-bool load_settled(Oid schema, const Source *source, Timestamp as_of, const LifecyclePolicy &policy,
-                  StoredKeys *stored) {
-  *stored = load_keys(schema, source->name, as_of, policy);
-  if (!stored->of_future) return true;
-  if (!wait_for_incidents(schema)) return false;
-  settle_future(schema);
-  *stored = load_keys(schema, source->name, as_of, policy);
-  return true;
-}
-
-TickResult evaluate(Oid schema, const Source *source, Timestamp as_of) {
-  TickResult result = {};
-  Detection detection = usual_detection(as_of);
-  const LifecyclePolicy policy = lifecycle_policy();
-  if (!try_lock_source(schema, source->name)) {
-    result.outcome = TickOutcome::kBusy;
-    return result;
-  }
-  SPI_connect();
-  StoredKeys stored = {};
-  if (!load_settled(schema, source, as_of, policy, &stored)) {
-    result.outcome = TickOutcome::kBusy;
-  } else if (stored.newest > as_of) {
-    result.outcome = TickOutcome::kSuperseded;
-  } else {
-    const std::string_view rollup = scan_as_owner(schema, source, &detection);
-    const Observations *observations = observe_rollup(rollup, detection, stored);
-    result.deliveries = observations->deliveries;
-    result.unmapped = observations->unmapped;
-    // Most ticks end here, with no more than reading done.
-    if (!plan_steps(schema, source, stored, *observations, as_of, policy)->empty() &&
-        !store_steps(schema, source, rollup, detection, policy, &result)) {
-      result.outcome = TickOutcome::kBusy;
-    }
-  }
-  SPI_finish();
-  return result;
-}
-
 }  // namespace
 
 const char *name_of(TickOutcome outcome) {
   switch (outcome) {
     case TickOutcome::kDone:
       return "done";
+    case TickOutcome::kPartial:
+      return "partial";
     case TickOutcome::kBusy:
       return "busy";
     case TickOutcome::kSuperseded:
@@ -147,12 +184,63 @@ const char *name_of(TickOutcome outcome) {
   return nullptr;
 }
 
-TickResult tick(Oid schema, const Source *source, Timestamp as_of) {
+Tick *begin_tick(Oid schema, const Source *source, Timestamp as_of) {
+  MemoryContext memory =
+      AllocSetContextCreate(CurrentMemoryContext, "evaluation of a delivery source", ALLOCSET_DEFAULT_SIZES);
+  auto *tick = new (MemoryContextAlloc(memory, sizeof(Tick))) Tick();
+  tick->schema = schema;
+  tick->source = MemoryContextStrdup(memory, source->name);
+  tick->as_of = as_of;
+  tick->policy = lifecycle_policy();
+  if (!try_lock_source(schema, source->name)) {
+    tick->result.outcome = TickOutcome::kBusy;
+    return tick;
+  }
   // Whoever's session it is, the same is found.
   const int pinned = pin_for_scan();
   pin_configured_settings();
-  const TickResult result = evaluate(schema, source, as_of);
+  SPI_connect();
+  MemoryContext spi = MemoryContextSwitchTo(memory);
+  evaluate(source, tick);
+  MemoryContextSwitchTo(spi);
+  SPI_finish();
   AtEOXact_GUC(true, pinned);
+  return tick;
+}
+
+bool has_more(const Tick &tick) {
+  return tick.result.outcome == TickOutcome::kDone && tick.steps != nullptr && tick.next < tick.steps->size();
+}
+
+void store_more(Tick *tick) {
+  if (!has_more(*tick)) return;
+  if (!wait_for_incidents(tick->schema)) {
+    tick->result.outcome = TickOutcome::kBusy;
+    return;
+  }
+  const std::size_t count = Min(kAtOnce, tick->steps->size() - tick->next);
+  SPI_connect();
+  store_due(tick, tick->steps->data() + tick->next, count);
+  SPI_finish();
+  tick->next += count;
+}
+
+TickResult result_of(const Tick &tick) {
+  TickResult result = tick.result;
+  result.stored = tick.next;
+  result.left = tick.steps == nullptr ? 0 : tick.steps->size() - tick.next;
+  if (has_more(tick)) result.outcome = TickOutcome::kPartial;
+  return result;
+}
+
+TickResult tick(Oid schema, const Source *source, Timestamp as_of) {
+  Tick *tick = begin_tick(schema, source, as_of);
+  while (has_more(*tick)) {
+    CHECK_FOR_INTERRUPTS();
+    store_more(tick);
+  }
+  const TickResult result = result_of(*tick);
+  MemoryContextDelete(GetMemoryChunkContext(tick));
   return result;
 }
 
@@ -166,35 +254,66 @@ TickResult try_tick(Oid schema, const Source *source, Timestamp as_of) {
   return failed;
 }
 
-int resolve_left_incidents(Oid schema, Timestamp as_of, const List *busy) {
+bool resolve_left_incidents(Oid schema, Timestamp as_of, const List *busy, std::int64_t *after) {
   const LifecyclePolicy policy = lifecycle_policy();
-  int resolved = 0;
   SPI_connect();
   if (holds_future(schema, 0) && wait_for_incidents(schema)) settle_future(schema);
-  if (load_left_incidents(schema, as_of, policy).count > 0 && wait_for_incidents(schema)) {
-    const LeftIncidents left = load_left_incidents(schema, as_of, policy);
-    for (std::size_t i = 0; i < left.count; ++i) {
-      StoredIncident stored = left.list[i].stored;
+  std::size_t found = 0;
+  if (load_left_incidents(schema, as_of, policy, *after).count > 0 && wait_for_incidents(schema)) {
+    const LeftIncidents left = load_left_incidents(schema, as_of, policy, *after);
+    found = left.count;
+    auto *changes = static_cast<Change *>(palloc(found * sizeof(Change)));
+    std::size_t changed = 0;
+    for (std::size_t i = 0; i < found; ++i) {
+      const StoredIncident &stored = left.list[i].stored;
+      const bool orphaned = left.list[i].orphaned;
+      *after = stored.incident.id;
       const char *source = pnstrdup(stored.source.data(), stored.source.size());
-      if (!left.list[i].orphaned && is_kept_from_us(schema, source, as_of - policy.expire_after, busy)) continue;
-      const Events events =
-          left.list[i].orphaned ? drop_source(stored.incident, as_of) : expire(stored.incident, as_of);
-      store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, as_of, Remark());
-      ++resolved;
+      if (!orphaned && is_kept_from_us(schema, source, as_of - policy.expire_after, busy)) continue;
+      Change &change = changes[changed++];
+      change = {stored.source, stored.key, stored.incident, Text(), Events()};
+      change.events = orphaned ? drop_source(change.incident, as_of) : expire(change.incident, as_of);
     }
+    store_changes(schema, changes, changed, as_of, Remark());
   }
   SPI_finish();
-  return resolved;
+  return found == kAtOnce;
 }
 
+namespace {
+
+// The next thousand. Between SPI_connect and SPI_finish.
+bool resolve_some_of(Oid schema, const char *source, Timestamp at, std::int64_t *after) {
+  const IncidentRows rows = load_incidents_of(schema, source, *after);
+  auto *changes = static_cast<Change *>(palloc(rows.count * sizeof(Change)));
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    const StoredIncident &stored = rows.list[i];
+    changes[i] = {stored.source, stored.key, stored.incident, Text(), Events()};
+    changes[i].events = drop_source(changes[i].incident, at);
+    *after = stored.incident.id;
+  }
+  store_changes(schema, changes, rows.count, at, Remark());
+  return rows.count == kAtOnce;
+}
+
+bool has_unresolved(Oid schema, const char *source) {
+  SPI_connect();
+  const bool found = load_incidents_of(schema, source, 0).count > 0;
+  SPI_finish();
+  return found;
+}
+
+}  // namespace
+
 void resolve_incidents_of(Oid schema, const char *source, Timestamp at) {
-  if (load_incidents_of(schema, source).count == 0) return;
+  if (!has_unresolved(schema, source)) return;
   lock_incidents(schema);
-  const LeftIncidents left = load_incidents_of(schema, source);
-  for (std::size_t i = 0; i < left.count; ++i) {
-    StoredIncident stored = left.list[i].stored;
-    const Events events = drop_source(stored.incident, at);
-    store_incident(schema, stored.source, stored.key, &stored.incident, Text(), events, at, Remark());
+  std::int64_t after = 0;
+  for (bool more = true; more;) {
+    CHECK_FOR_INTERRUPTS();
+    SPI_connect();
+    more = resolve_some_of(schema, source, at, &after);
+    SPI_finish();
   }
 }
 

@@ -4,6 +4,7 @@
 #include "catalog.hpp"
 #include "clock.hpp"
 #include "guard.hpp"
+#include "incident_lock.hpp"
 #include "incident_store.hpp"
 #include "role.hpp"
 #include "runs.hpp"
@@ -44,34 +45,36 @@ struct Installation {
   Oid schema;
 };
 
-// Runs `step` in a transaction of its own, of a source or (null) of the database as a whole. Returns the error that
-// ended it, if one did, in the worker's memory.
+// Runs `step` in a transaction of its own, and ends whatever rights it took.
 template <typename Step>
-ErrorData *in_transaction(const char *source, const char *activity, Step step) {
-  MemoryContext context = CurrentMemoryContext;
-  ErrorData *volatile error = nullptr;
+void in_transaction(Step step) {
   Identity self = {};
   GetUserIdAndSecContext(&self.role, &self.context);
-  note_step(source, activity);
   SetCurrentStatementStartTimestamp();
   StartTransactionCommand();
+  PushActiveSnapshot(GetTransactionSnapshot());
+  guarded(step);
+  become(self);
+  PopActiveSnapshot();
+  CommitTransactionCommand();
+}
+
+// Runs `job`, which does its work in transactions, of a source or (null) of the database as a whole, within
+// anomaly_insights.statement_timeout. Returns the error that ended it, if one did, in the worker's memory.
+template <typename Job>
+ErrorData *within_time(const char *source, const char *activity, Job job) {
+  MemoryContext context = CurrentMemoryContext;
+  ErrorData *volatile error = nullptr;
+  note_step(source, activity);
   pgstat_report_activity(STATE_RUNNING, psprintf("anomaly_insights: %s", activity));
   // Statements that run through SPI do not start it.
   if (worker_statement_timeout > 0) enable_timeout_after(STATEMENT_TIMEOUT, worker_statement_timeout);
   PG_TRY();
-  {
-    PushActiveSnapshot(GetTransactionSnapshot());
-    guarded(step);
-    become(self);
-    PopActiveSnapshot();
-    disable_timeout(STATEMENT_TIMEOUT, false);
-    CommitTransactionCommand();
-  }
+  { job(); }
   PG_CATCH();
   {
     HOLD_INTERRUPTS();
     disable_timeout(STATEMENT_TIMEOUT, false);
-    QueryCancelPending = false;
     MemoryContextSwitchTo(context);
     error = CopyErrorData();
     FlushErrorState();
@@ -79,11 +82,24 @@ ErrorData *in_transaction(const char *source, const char *activity, Step step) {
     RESUME_INTERRUPTS();
   }
   PG_END_TRY();
+  disable_timeout(STATEMENT_TIMEOUT, false);
+  QueryCancelPending = false;  // it may have come after the last transaction
   note_step_end();
   MemoryContextSwitchTo(context);
   pgstat_report_stat(false);
   pgstat_report_activity(STATE_IDLE, nullptr);
   return error;
+}
+
+// The same for a job of one transaction.
+template <typename Step>
+ErrorData *try_transaction(const char *activity, Step step) {
+  return within_time(nullptr, activity, [&] { in_transaction(step); });
+}
+
+// Whether a job that began then had better leave the rest to the next one.
+bool is_time_up(Duration start) {
+  return worker_statement_timeout > 0 && uptime() - start >= worker_statement_timeout * (kSecond / 1000) * 8 / 10;
 }
 
 // The extension, locked against DROP EXTENSION until the end of the transaction; and its owner's rights.
@@ -133,7 +149,7 @@ bool find_due_sources(List **names, ErrorData **error) {
   MemoryContext memory = CurrentMemoryContext;
   List *failed = NIL;
   bool found = false;
-  *error = in_transaction(nullptr, "looking for delivery sources", [&] {
+  *error = try_transaction("looking for delivery sources", [&] {
     const Installation installation = enter_extension();
     found = installation.found;
     if (!found) return;
@@ -152,21 +168,53 @@ bool find_due_sources(List **names, ErrorData **error) {
   return found;
 }
 
+// The evaluation of a source over transactions. Plain data.
+struct SourceRun {
+  Tick *tick;  // null: it has not begun
+  bool absent;
+  bool kept;     // the lock of the source
+  LOCKTAG lock;  // if so
+};
+
+void begin_run(SourceRun *run, MemoryContext memory, Oid schema, const Source *source) {
+  MemoryContext transaction = MemoryContextSwitchTo(memory);
+  run->tick = begin_tick(schema, source, GetCurrentTransactionStartTimestamp());
+  MemoryContextSwitchTo(transaction);
+  if (!has_more(*run->tick)) return;
+  run->lock = source_lock(schema, source->name);
+  keep_own_lock(run->lock);
+  run->kept = true;
+}
+
+// Evaluates the source in the first transaction; in it and each of the others, stores a thousand changes.
+void go_on(SourceRun *run, MemoryContext memory, const char *name) {
+  const Installation installation = enter_extension();
+  const Source *source = installation.found ? find_source_if_exists(installation.schema, name) : nullptr;
+  run->absent = source == nullptr;
+  if (run->absent) return;
+  if (run->tick == nullptr) begin_run(run, memory, installation.schema, source);
+  store_more(run->tick);
+}
+
 void run_source(const char *name) {
   const TimestampTz start = GetCurrentTimestamp();
-  TickResult result = {};
-  bool found = false;
-  result.error = in_transaction(name, psprintf("evaluating delivery source \"%s\"", name), [&] {
-    const Installation installation = enter_extension();
-    const Source *source = installation.found ? find_source_if_exists(installation.schema, name) : nullptr;
-    found = source != nullptr;
-    if (found) result = tick(installation.schema, source, GetCurrentTransactionStartTimestamp());
+  const Duration up = uptime();
+  MemoryContext memory = CurrentMemoryContext;
+  SourceRun run = {};
+  ErrorData *error = within_time(name, psprintf("evaluating delivery source \"%s\"", name), [&] {
+    do {
+      in_transaction([&] { go_on(&run, memory, name); });
+    } while (!run.absent && has_more(*run.tick) && !is_time_up(up));
   });
-  if (result.error != nullptr) result.outcome = TickOutcome::kFailed;
-  if (!found && result.error == nullptr) return;  // dropped meanwhile
+  if (run.kept) let_go_own_lock(run.lock);
+  if (run.absent && error == nullptr) return;  // dropped meanwhile
+  TickResult result = run.tick != nullptr ? result_of(*run.tick) : TickResult();
+  result.error = error;
+  if (error != nullptr) result.outcome = TickOutcome::kFailed;
   // Shared memory needs no transaction and no schema.
   const bool news = record_run(InvalidOid, name, kWorkerName, start, result);
   if (news) log_error(psprintf("delivery source \"%s\" of database \"%s\"", name, order.database), result.error);
+  if (run.tick != nullptr) MemoryContextDelete(GetMemoryChunkContext(run.tick));
 }
 
 // Who writes incidents for longer than lock_timeout keeps us from it until the next time, which is no failure.
@@ -174,14 +222,26 @@ ErrorData *unless_locked(ErrorData *error) {
   return error != nullptr && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? nullptr : error;
 }
 
+ErrorData *expire_incidents() {
+  const Duration start = uptime();
+  return within_time(nullptr, "expiring incidents", [&] {
+    std::int64_t after = 0;
+    bool more = false;
+    do {
+      in_transaction([&] {
+        const Installation installation = enter_extension();
+        more = installation.found &&
+               resolve_left_incidents(installation.schema, GetCurrentTransactionStartTimestamp(), NIL, &after);
+      });
+    } while (more && !is_time_up(start));
+  });
+}
+
 // What is left to do for the database as a whole.
 ErrorData *tidy_up() {
-  ErrorData *error = unless_locked(in_transaction(nullptr, "expiring incidents", [] {
-    const Installation installation = enter_extension();
-    if (installation.found) resolve_left_incidents(installation.schema, GetCurrentTransactionStartTimestamp(), NIL);
-  }));
+  ErrorData *error = unless_locked(expire_incidents());
   if (error != nullptr) return error;
-  return unless_locked(in_transaction(nullptr, "deleting old incidents", [] {
+  return unless_locked(try_transaction("deleting old incidents", [] {
     const Installation installation = enter_extension();
     if (installation.found) {
       prune_incidents(installation.schema, GetCurrentTransactionStartTimestamp(), kPrunedRows);
@@ -203,8 +263,8 @@ void set_up_session() {
 // In a database in which no worker of ours has found the extension yet.
 void look(Oid database) {
   bool found = false;
-  const ErrorData *error = in_transaction(nullptr, "looking for the extension",
-                                          [&] { found = OidIsValid(get_extension_oid("anomaly_insights", true)); });
+  const ErrorData *error = try_transaction("looking for the extension",
+                                           [&] { found = OidIsValid(get_extension_oid("anomaly_insights", true)); });
   if (error != nullptr) log_error("worker", error);
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   if (shared->look.database == database) shared->look = {database, error == nullptr, found};

@@ -40,7 +40,14 @@ std::pmr::vector<Step> steps_of(const std::vector<StoredKey> &stored, const std:
                                 const std::vector<Mute> &mutes = {}) {
   Observations observations{std::pmr::vector<Observed>(observed.begin(), observed.end(), heap()), 0};
   const std::pmr::vector<Mute> applying(mutes.begin(), mutes.end(), heap());
-  return take_steps(stored.data(), stored.size(), observations, applying, LifecyclePolicy(), heap());
+  const LifecyclePolicy policy;
+  std::pmr::vector<Step> steps(heap());
+  for (const DueStep &due : plan_steps(stored.data(), stored.size(), observations, applying, policy, heap())) {
+    const auto step =
+        take_step(*due.observed, due.stored != nullptr ? due.stored->state : KeyState(), applying, policy);
+    if (step) steps.push_back(*step);
+  }
+  return steps;
 }
 
 StoredKey stored_spike(const IncidentKey &key) {
@@ -106,6 +113,23 @@ TEST(Steps, NoteAMuteAndItsEnd) {
   StoredKey stored{kOrders, muted.front().after};
   EXPECT_EQ(events_of(steps_of({stored}, {spike(kOrders)}).front()), "unmuted");
   EXPECT_EQ(events_of(steps_of({stored_spike(kOrders)}, {spike(kOrders)}, {Mute{}}).front()), "muted");
+}
+
+TEST(Steps, ComeInTheOrderOfTheirUrgency) {
+  Observed grave = spike({false, "acme", "/z"});
+  grave.rank = 0;
+  Observed lesser = spike({false, "acme", "/a"});
+  lesser.rank = 1;
+  Observed waits = maybe_failing({false, "acme", "/b"});
+  waits.rank = 2;
+  StoredKey early = stored_spike({false, "acme", "/y"});
+  StoredKey late = stored_spike({false, "acme", "/x"});
+  early.state.incident->evaluated_at -= kMinute;
+  const auto steps =
+      steps_of({late, early}, {lesser, waits, calm({false, "acme", "/x"}), calm({false, "acme", "/y"}), grave});
+  std::string order;
+  for (const Step &step : steps) order += step.key.endpoint;
+  EXPECT_EQ(order, "/z/a/b/y/x");
 }
 
 TEST(Mutes, AreOfATenantOrAnEndpointOrAny) {
