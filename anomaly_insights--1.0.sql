@@ -822,11 +822,12 @@ CREATE FUNCTION @extschema@.anomaly_insights_status()
 RETURNS TABLE (
   source text, state text, last_run timestamptz, last_success timestamptz, duration interval, deliveries bigint,
   open_incidents bigint, failures int, next_run timestamptz, last_error text, last_error_at timestamptz, run_by text,
-  worker text, worker_state text, held_by text, held_since timestamptz, unmapped bigint)
+  worker text, worker_state text, held_by text, held_since timestamptz, unmapped bigint,
+  left_changes bigint)
 AS 'MODULE_PATHNAME', 'ai_status' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 2
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on;
 COMMENT ON FUNCTION @extschema@.anomaly_insights_status() IS
-  'a row per source: how its last evaluation went, what is open, which other session keeps the worker from it (held_by, whose transaction began at held_since), how many of the deliveries have a status that nobody knows (unmapped), and what the worker of this database is doing; worker_state is running, waiting, starting, failing, off, template, no room, no launcher, not preloaded or recovery';
+  'a row per source: how its last evaluation went, what is open, which other session keeps the worker from it (held_by, whose transaction began at held_since), how many of the deliveries have a status that nobody knows (unmapped), how many changes of incidents it had no time to store, which the next one does (left_changes), and what the worker of this database is doing; worker_state is running, waiting, starting, failing, off, template, no room, no launcher, not preloaded or recovery';
 REVOKE ALL ON FUNCTION @extschema@.anomaly_insights_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.anomaly_insights_status() TO pg_monitor;
 

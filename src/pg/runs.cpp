@@ -103,13 +103,14 @@ bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const char *run
   run->last_run = begin;
   run->duration = Max(0, end - begin);
   run->touched = run->up_at_run = uptime();
-  run->last_outcome = message == nullptr ? TickOutcome::kDone : TickOutcome::kFailed;
+  run->last_outcome = message == nullptr ? result.outcome : TickOutcome::kFailed;
   copy_text(run->run_by, sizeof run->run_by, run_by);
   if (message == nullptr) {
     run->last_success = begin;
     run->up_at_success = run->touched;
     run->deliveries = result.deliveries;
     run->unmapped = result.unmapped;
+    run->left = result.left;
     run->failures = 0;
     run->next_run = 0;
     run->error[0] = '\0';

@@ -26,6 +26,7 @@ struct RunRecord {
   TickOutcome last_outcome;  // of the last evaluation, whether it came to anything or not
   Duration duration;
   std::uint64_t deliveries, unmapped;  // of the last that succeeded
+  std::uint64_t left;                  // changes that it had no time to store
   int failures;                        // in a row
   char run_by[NAMEDATALEN];
   char error[kErrorLength];  // the last one; empty: none, or it is over

@@ -111,6 +111,7 @@ const char *state_of(const RunRecord &run, const char *change, const LockHolder 
   if (run.last_outcome == TickOutcome::kSuperseded) return "superseded";
   if (run.last_run == 0) return forgets_runs() ? "forgotten" : "never run";
   if (run.failures > 0) return "failing";
+  if (run.last_outcome == TickOutcome::kPartial) return "partial";
   return is_unmapped(run) ? "unmapped" : "ok";
 }
 
@@ -152,6 +153,7 @@ void put_status(ReturnSetInfo *result, const Source &registered, Datum tenants, 
   row.text(holder.who == nullptr ? Text() : Text(holder.who));
   put_time(&row, not_ahead(holder.since, 0));
   run.last_success == 0 ? row.null() : row.count(run.unmapped);
+  run.last_success == 0 ? row.null() : row.count(run.left);
   row.store(result);
 }
 

@@ -196,6 +196,13 @@ void go_on(SourceRun *run, MemoryContext memory, const char *name) {
   store_more(run->tick);
 }
 
+void log_partial(const char *source, const TickResult &result) {
+  ereport(LOG, (errmsg("anomaly_insights: delivery source \"%s\"%s: there was time for " UINT64_FORMAT
+                       " changes of incidents, the gravest first",
+                       source, of_worker_database(), result.stored),
+                errdetail(UINT64_FORMAT " are left to the next evaluation.", result.left)));
+}
+
 void run_source(const char *name) {
   const TimestampTz start = GetCurrentTimestamp();
   const Duration up = uptime();
@@ -213,7 +220,8 @@ void run_source(const char *name) {
   if (error != nullptr) result.outcome = TickOutcome::kFailed;
   // Shared memory needs no transaction and no schema.
   const bool news = record_run(InvalidOid, name, kWorkerName, start, result);
-  if (news) log_error(psprintf("delivery source \"%s\" of database \"%s\"", name, order.database), result.error);
+  if (news) log_error(psprintf("delivery source \"%s\"%s", name, of_worker_database()), result.error);
+  if (result.outcome == TickOutcome::kPartial) log_partial(name, result);
   if (run.tick != nullptr) MemoryContextDelete(GetMemoryChunkContext(run.tick));
 }
 

@@ -179,17 +179,17 @@ foreach my $name (sort keys %writes)
 is(sql(q(SELECT outcome FROM anomalies_scan(as_of => now() + interval '50 seconds'))), 'done', 'a moment ahead is allowed');
 is(sql(q(SELECT count(*) FROM anomalies_current(as_of => '2100-01-01'))), '0', 'a report takes any time');
 
-# ---- superseded, without a worker ----
-
-sql(q(ALTER SYSTEM SET anomaly_insights.naptime = 0));
-$node->reload;
-comes(status(q(worker_state = 'off')), 'the worker is off');
-breach('superseded');
-comes(q((SELECT outcome = 'done' FROM anomalies_scan())), 'a scan');
-is(sql(q(SELECT outcome FROM anomalies_scan(as_of => now() - interval '1 hour'))), 'superseded', 'a scan of the past');
-is(sql('SELECT ' . status('state')), 'superseded', 'is what the status says');
-comes(q((SELECT outcome = 'done' FROM anomalies_scan())), 'until the next');
-is(sql('SELECT ' . status('state')), 'ok', 'which is done');
+subtest 'superseded, without a worker' => sub {
+	sql(q(ALTER SYSTEM SET anomaly_insights.naptime = 0));
+	$node->reload;
+	comes(status(q(worker_state = 'off')), 'the worker is off');
+	breach('superseded');
+	comes(q((SELECT outcome = 'done' FROM anomalies_scan())), 'a scan');
+	is(sql(q(SELECT outcome FROM anomalies_scan(as_of => now() - interval '1 hour'))), 'superseded', 'a scan of the past');
+	is(sql('SELECT ' . status('state')), 'superseded', 'is what the status says');
+	comes(q((SELECT outcome = 'done' FROM anomalies_scan())), 'until the next');
+	is(sql('SELECT ' . status('state')), 'ok', 'which is done');
+};
 
 $node->stop;
 done_testing();
