@@ -1,8 +1,8 @@
 #include "replay_word.hpp"
 
-#include "query.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
+#include "status_sample.hpp"
 
 extern "C" {
 #include "catalog/pg_attribute.h"
@@ -14,8 +14,6 @@ extern "C" {
 namespace insights::pg {
 
 namespace {
-
-constexpr int kWordSample = 100000;
 
 // Words for what somebody is sending just now: nobody would take such a row up.
 constexpr const char *kInFlight[] = {"processing", "sending", "in_progress", "executing", "running"};
@@ -48,43 +46,33 @@ List *words_of_map(const Source &source) {
   return words;
 }
 
-List *words_of_rows() {
+List *words_of_enum(Oid type) {
   List *words = NIL;
-  const Rows rows = Rows::latest();
-  for (std::uint64_t i = 0; i < rows.count(); ++i) {
-    const Text raw = Columns(i, rows).text();
+  Parameters parameters;
+  parameters.put(OIDOID, ObjectIdGetDatum(type));
+  const std::uint64_t labels = parameters.read("SELECT enumlabel::text FROM pg_enum WHERE enumtypid = $1");
+  for (std::uint64_t i = 0; i < labels; ++i) {
+    const Text raw = Columns(i).text();
     words = lappend(words, pnstrdup(raw.data(), static_cast<Size>(raw.size())));
   }
   return words;
 }
 
-List *words_of_enum(Oid type) {
-  Parameters parameters;
-  parameters.put(OIDOID, ObjectIdGetDatum(type));
-  parameters.read("SELECT enumlabel::text FROM pg_enum WHERE enumtypid = $1");
-  return words_of_rows();
+// Of deliveries that can be looked at for little.
+List *words_of_sample(const Source &source, Relation relation) {
+  List *words = NIL;
+  const StatusSample sample = sample_statuses(source, relation);
+  for (const SeenStatus *seen = sample.seen; seen != sample.seen + sample.count; ++seen) {
+    if (!seen->whole || is_null(seen->raw)) continue;
+    words = lappend(words, pnstrdup(seen->raw.data(), static_cast<Size>(seen->raw.size())));
+  }
+  return words;
 }
 
-List *words_of_newest(const Source &source) {
-  StatusSet pending = {};
-  pending[static_cast<std::size_t>(StatusClass::kPending)] = true;
-  StringInfoData query;
-  initStringInfo(&query);
-  appendStringInfo(&query, "SELECT DISTINCT status COLLATE \"C\" FROM (SELECT (%s)::text, ",
-                   source.field(Field::kStatus));
-  append_status_in(&query, source, pending);
-  appendStringInfo(&query, " FROM %s WHERE (%s) IS NOT NULL", source.relation, source.field(Field::kCreatedAt));
-  if (source.filter != nullptr) appendStringInfo(&query, " AND (%s)", source.filter);
-  appendStringInfo(&query, " ORDER BY (%s) DESC LIMIT %d) AS newest (status, pending) WHERE pending",
-                   source.field(Field::kCreatedAt), kWordSample);
-  run_statement(query.data, SPI_OK_SELECT, true);
-  return words_of_rows();
-}
-
-List *known_words(const Source &source) {
+List *known_words(const Source &source, Relation relation) {
   if (source.statuses.count > 0) return words_of_map(source);
   const Oid type = expression_type(&source, source.field(Field::kStatus));
-  return type_is_enum(type) ? words_of_enum(type) : words_of_newest(source);
+  return type_is_enum(type) ? words_of_enum(type) : words_of_sample(source, relation);
 }
 
 // The only one of the words that waits, and is `wanted` in some case unless that is null.
@@ -115,7 +103,7 @@ const char *find_replay_word(const Source &source, Relation relation) {
   if (column == nullptr) return nullptr;
   const char *initial = default_of(relation, column);
   if (initial != nullptr && waits(source, initial)) return initial;
-  const List *words = known_words(source);
+  const List *words = known_words(source, relation);
   const char *pending = only_one(source, words, "pending");
   return pending != nullptr ? pending : only_one(source, words, nullptr);
 }

@@ -38,9 +38,9 @@ bool takes(Oid type, const char *word) {
   return !type_is_enum(type) || SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(word));
 }
 
-// The raw status to set: as the mapping says, or as it was found when the source was registered.
-const char *pending_status(const Source &source) {
-  const char *word = source.replay_status;
+// The raw status to set: as the mapping says, as it was found when the source was registered, or as it is found now.
+const char *pending_status(const Source &source, Relation relation) {
+  const char *word = source.replay_status != nullptr ? source.replay_status : find_replay_word(source, relation);
   if (word == nullptr) {
     cannot_replay(source, "which status to set is not known: none or several of its words for pending are known",
                   "Say which: \"replay_status\" in the mapping; or register a function that does it: "
@@ -83,7 +83,8 @@ void append_now(StringInfo query, const Source &source, Field field) {
 // status pending, attempts 0, next retry now; and updated_at, for whoever follows changes by it. That status can be set
 // is known from require_updatable().
 void append_assignments(StringInfo query, const Source &source, Relation relation) {
-  appendStringInfo(query, "%s = %s", source.field(Field::kStatus), quote_literal_cstr(pending_status(source)));
+  appendStringInfo(query, "%s = %s", source.field(Field::kStatus),
+                   quote_literal_cstr(pending_status(source, relation)));
   if (source.field(Field::kAttempts) != nullptr) {
     appendStringInfo(query, ", %s = 0", attempts_column(source, relation));
   }
