@@ -13,8 +13,8 @@ namespace insights::pg {
 StatusClass class_of(const Source &source, Text raw);
 
 // The word of a source whose mapping does not say: the column's default where that waits to be sent;
-// else "pending", or the only word for such, of its map, its enum, or a sample of its deliveries. Null where that leaves a
-// choice or nothing. Runs as the current user, between SPI_connect and SPI_finish.
+// else "pending", or the only word for such, of its map, its enum, or a sample of its deliveries. Null where that
+// leaves a choice or nothing. Runs as the current user, between SPI_connect and SPI_finish.
 const char *find_replay_word(const Source &source, Relation relation);
 
 }  // namespace insights::pg

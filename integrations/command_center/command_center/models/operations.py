@@ -103,6 +103,7 @@ class SourceStatus(BaseModel):
     held_by: Optional[str] = Field(None, description="the session that keeps the worker from the source")
     held_since: Optional[datetime] = Field(None, description="when its transaction began")
     unmapped: Optional[int] = Field(None, description="deliveries among them with a status that nobody knows")
+    left_changes: Optional[int] = Field(None, description="changes of incidents that there was no time to store yet")
 
 
 class Status(BaseModel):

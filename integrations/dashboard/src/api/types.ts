@@ -212,6 +212,7 @@ export interface SourceStatus {
   held_by: string | null;
   deliveries: number | null;
   unmapped: number | null;
+  left_changes: number | null;
 }
 
 interface FailingEndpoint {

@@ -41,6 +41,12 @@ function SourceLine({ source }: { source: SourceStatus }) {
         )}
       </span>
       {source.state === 'busy' && <p className={styles.error}>held by {source.held_by}</p>}
+      {source.state === 'superseded' && (
+        <p className={styles.error}>already evaluated as of a later time</p>
+      )}
+      {source.state === 'partial' && (
+        <p className={styles.error}>{source.left_changes} lesser changes of incidents are yet to be stored</p>
+      )}
       {source.state === 'unmapped' && (
         <p className={styles.error}>
           {source.unmapped} of {source.deliveries} deliveries have a status that nobody knows
