@@ -1,5 +1,6 @@
 #include "replay_word.hpp"
 
+#include "query.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
 #include "status_sample.hpp"
