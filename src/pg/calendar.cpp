@@ -142,9 +142,10 @@ class ClockEdges {
     if (__builtin_add_overflow(edge, length_, &next)) out_of_range();
     checked(next);
     if (is_edge(next)) return next;
-    const Timestamp wall = floor_wall(to_wall(next, zone_));
-    const Timestamp sooner = from_wall(wall, zone_);
-    return checked(sooner > edge ? sooner : from_wall(wall + length_, zone_));
+    // What the clock shows again in the hour that it repeats is behind us already.
+    Timestamp wall = floor_wall(to_wall(next, zone_));
+    while ((next = from_wall(wall, zone_)) <= edge) wall += length_;
+    return checked(next);
   }
 
  private:

@@ -4,6 +4,7 @@
 #include "source_expression.hpp"
 #include "statement.hpp"
 #include "status_sample.hpp"
+#include "subtransaction.hpp"
 
 extern "C" {
 #include "catalog/pg_attribute.h"
@@ -59,10 +60,11 @@ List *words_of_enum(Oid type) {
   return words;
 }
 
-// Of deliveries that can be looked at for little.
+// Of deliveries that can be looked at for little; none where the mapping raises on one.
 List *words_of_sample(const Source &source, Relation relation) {
   List *words = NIL;
-  const StatusSample sample = sample_statuses(source, relation);
+  StatusSample sample = {};
+  (void)in_subtransaction([&] { sample = sample_statuses(source, relation); });
   for (const SeenStatus *seen = sample.seen; seen != sample.seen + sample.count; ++seen) {
     if (!seen->whole || is_null(seen->raw)) continue;
     words = lappend(words, pnstrdup(seen->raw.data(), static_cast<Size>(seen->raw.size())));

@@ -258,15 +258,25 @@ BEGIN
   RETURN date_trunc(field, t);
 END $$;
 
--- The same in UTC, for all kinds; a fixed length goes by the clock as it stands at since.
-CREATE FUNCTION bucket_start(bucket interval, zone text, since timestamptz, t timestamptz)
-RETURNS timestamptz LANGUAGE sql STABLE AS $$
-  SELECT CASE
-    WHEN extract(year FROM bucket) + extract(month FROM bucket) + extract(day FROM bucket) > 0
-      THEN local_start(bucket, t AT TIME ZONE zone) AT TIME ZONE zone
-    ELSE date_bin(bucket, t, (timestamp '2000-01-03' - ((since AT TIME ZONE zone) - (since AT TIME ZONE 'UTC')))
-                             AT TIME ZONE 'UTC')
-  END $$;
+-- Where the clock shows a multiple of so many hours or minutes. Of those that it shows twice the second one counts only
+-- where that comes a multiple later; a multiple that it leaps over, where it comes before the next one.
+CREATE FUNCTION clock_edges(since timestamptz, until timestamptz, bucket interval, zone text)
+RETURNS SETOF timestamptz LANGUAGE sql STABLE AS $$
+  WITH wall AS (
+    SELECT w, w AT TIME ZONE zone AS usual
+    FROM generate_series(local_start(bucket, (since AT TIME ZONE zone) - bucket - interval '1 day'),
+                         (until AT TIME ZONE zone) + bucket + interval '1 day', bucket) AS w
+  ), earlier AS (
+    SELECT w, usual, (w - (((usual - interval '24 hours') AT TIME ZONE zone)
+                           - ((usual - interval '24 hours') AT TIME ZONE 'UTC'))) AT TIME ZONE 'UTC' AS t FROM wall
+  ), once AS (
+    SELECT w, usual, CASE WHEN t < usual AND t AT TIME ZONE zone = w THEN t ELSE usual END AS t FROM earlier
+  )
+  SELECT t FROM (
+    SELECT t, min(t) OVER (ORDER BY w ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS later FROM once) AS o
+  WHERE later IS NULL OR t < later
+  UNION
+  SELECT usual FROM once WHERE t < usual AND mod(extract(epoch FROM usual - t), extract(epoch FROM bucket)) = 0 $$;
 
 CREATE FUNCTION edges(since timestamptz, until timestamptz, bucket interval, zone text)
 RETURNS TABLE (start_at timestamptz, end_at timestamptz) LANGUAGE sql STABLE AS $$
@@ -277,8 +287,7 @@ RETURNS TABLE (start_at timestamptz, end_at timestamptz) LANGUAGE sql STABLE AS 
         FROM generate_series(local_start(bucket, since AT TIME ZONE zone), (until AT TIME ZONE zone) + bucket, bucket) AS t
         WHERE extract(year FROM bucket) + extract(month FROM bucket) + extract(day FROM bucket) > 0
         UNION ALL
-        SELECT t
-        FROM generate_series(bucket_start(bucket, zone, since, since), until + bucket, bucket) AS t
+        SELECT t FROM clock_edges(since, until, bucket, zone) AS t
         WHERE extract(year FROM bucket) + extract(month FROM bucket) + extract(day FROM bucket) = 0) AS u) AS d) AS e
   WHERE e.start_at < until AND e.end_at > since $$;
 
@@ -292,15 +301,14 @@ RETURNS TABLE (bucket_start timestamptz, bucket_end timestamptz, total_deliverie
          coalesce(n.pending, 0), settled_rate(n.delivered, n.failures),
          rate(coalesce(n.failures, 0), coalesce(n.total, 0)), settled_rate(n.delivered, n.failures),
          rate(coalesce(n.delivered, 0), coalesce(n.total, 0))
-  FROM zone CROSS JOIN LATERAL edges(since, until, bucket, zone.name) AS e LEFT JOIN (
-    SELECT bucket_start(bucket, zone.name, since, at) AS start_at, count(*) AS total,
+  FROM zone CROSS JOIN LATERAL edges(since, until, bucket, zone.name) AS e CROSS JOIN LATERAL (
+    SELECT count(*) AS total,
            count(*) FILTER (WHERE state = 'delivered') AS delivered,
            count(*) FILTER (WHERE state IN ('failed', 'dead_letter')) AS failures,
            count(*) FILTER (WHERE state = 'pending') AS pending
-    FROM facts, zone
-    WHERE origin = source AND at >= since AND at < until AND (tenant IS NULL OR tenant_id = tenant)
-      AND (endpoint IS NULL OR target = endpoint)
-    GROUP BY 1) AS n USING (start_at)
+    FROM facts
+    WHERE origin = source AND at >= since AND at < until AND at >= e.start_at AND at < e.end_at
+      AND (tenant IS NULL OR tenant_id = tenant) AND (endpoint IS NULL OR target = endpoint)) AS n
   ORDER BY 1 $$;
 
 CREATE FUNCTION insights_compare(hours int, min_total bigint, source text, tenant text, as_of timestamptz)
@@ -715,6 +723,10 @@ calendar(
 	[ '2026-03-27 23:00+00', '2026-03-30 22:00+00', '6 hours', 'Europe/Berlin' ],
 	[ '2026-03-29 03:00+00', '2026-03-30 22:00+00', '6 hours', 'Europe/Berlin' ],
 	[ '2026-10-24 12:00+00', '2026-10-26 22:00+00', '24 hours', 'Europe/Berlin' ],
+	[ '2026-10-24 21:00+00', '2026-10-25 05:00+00', '45 minutes', 'Europe/Berlin' ],
+	[ '2026-03-28 21:00+00', '2026-03-29 05:00+00', '45 minutes', 'Europe/Berlin' ],
+	[ '2026-10-24 21:00+00', '2026-10-25 05:00+00', '40 minutes', 'Europe/Berlin' ],
+	[ '2026-10-24 21:00+00', '2026-10-25 05:00+00', '2 hours', 'Europe/Berlin' ],
 	[ '2026-01-31 23:00+00', '2026-12-31 23:00+00', '1 month', 'Europe/Berlin' ],
 	[ '2025-12-31 22:59:59.999999+00', '2026-12-31 23:00:00.000001+00', '1 month', 'Europe/Berlin' ],
 	[ '2026-01-05 12:00+00', '2026-12-07 12:00+00', '3 months', 'Europe/Berlin' ],
