@@ -359,7 +359,7 @@ subtest 'rights of the source' => sub {
 
 subtest 'statuses that nobody knows' => sub {
 	my $offset = -s $node->logfile;
-	my $logged = qr/LOG: .*delivery source "default": \d+ of \d+ deliveries have a status that nobody knows/m;
+	my $logged = qr/LOG: .*delivery source "default" of database "shop": \d+ of \d+ deliveries have a status that nobody knows/m;
 	sql(
 		q(INSERT INTO deliveries (created_at, tenant_id, endpoint, status)
 		  SELECT now(), 't', 'swapped', 'lost' FROM generate_series(1, 10000))
