@@ -71,7 +71,7 @@ survives 'a view that swallows cancels' => sub {
 	my $launcher = sql(q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'anomaly_insights launcher'));
 
 	# Its name comes before those of the others, which it would hold up.
-	sql(q(UPDATE stubbornness SET stubborn = true; SELECT delivery_source_register('runaway', 'a runaway')));
+	sql(q(SELECT delivery_source_register('runaway', 'a runaway'); UPDATE stubbornness SET stubborn = true));
 	my $began = time;
 	status_is('a runaway', "state = 'failing' AND failures = 1 AND last_error = '$not_stopped'", 'the source has failed');
 	cmp_ok(time - $began, '<', 30, 'in time');
