@@ -448,6 +448,11 @@ ALTER TABLE deliveries ENABLE ROW LEVEL SECURITY;
 CREATE POLICY seen ON deliveries FOR SELECT USING (tenant_id IN ('mine', 'seen'));
 CREATE POLICY mine ON deliveries FOR UPDATE USING (tenant_id = 'mine') WITH CHECK (id <> 42);
 SET ROLE regress_ai_clerk;
+-- no word for pending was seen when the source was registered, nor is in his rows
+SELECT replay('{40,43,46}', 'policy');
+RESET ROLE;
+SELECT count(delivery_source_register('deliveries', mapping => '{"replay_status": "pending"}'));
+SET ROLE regress_ai_clerk;
 SELECT replay('{40,43,46}', 'policy');
 SELECT replay('{41,42}', 'check');
 SELECT replay('{41}', 'check');

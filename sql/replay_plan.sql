@@ -98,7 +98,7 @@ RESET anomaly_insights.method;
 
 -- Or by an incident that is not resolved, although there is nothing to see of it in the deliveries any more.
 SELECT source, opened, outcome FROM anomalies_scan(as_of => :t) AS s (opened, updated, resolved, source, outcome) ORDER BY source;
-SELECT tenant_id, endpoint, failure_cluster_detected, status, detected_at FROM anomalies ORDER BY id;
+SELECT tenant_id, endpoint, failure_cluster_detected, status, detected_at FROM anomalies ORDER BY tenant_id NULLS FIRST;
 UPDATE deliveries SET created_at = created_at - interval '10 hours' WHERE id ~ '[1-9]$';
 SELECT tenant_id, endpoint, recent_failures FROM anomalies_current(as_of => :t);
 SELECT planned('{"endpoint": "/down", "ids": ["a-down-old", "b-down-old", "none-down-old"]}'), planned('{"endpoint": "/up"}');

@@ -53,6 +53,29 @@ UPDATE d SET status = 'failed', finalized_at = now();
 SELECT hint($$SELECT * FROM replay_execute('{0}', 'constraint')$$);
 SELECT status FROM d;
 
+-- of a table that was empty when it was registered: the word is looked for in what is there now, by the check as its owner
+CREATE ROLE regress_ai_word;
+GRANT ALL ON SCHEMA regress_word TO regress_ai_word;
+GRANT USAGE ON SCHEMA insights TO regress_ai_word;
+GRANT EXECUTE ON FUNCTION replay_execute TO regress_ai_word;
+CREATE TABLE late (id int, created_at timestamptz, endpoint text, status text);
+CREATE FUNCTION by_owner(text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+  IF current_user <> 'regress_ai_word' THEN RAISE EXCEPTION 'run as %', current_user; END IF;
+  RETURN true;
+END $$;
+ALTER TABLE late OWNER TO regress_ai_word;
+SELECT delivery_source_register('late', 'late', '{"where": "by_owner(status)"}') ? 'replay_status';
+INSERT INTO late VALUES (1, now() - interval '5 hours', '/a', 'failed'), (2, now(), '/a', 'delivered');
+SELECT level || ': ' || detail || E'\n  ' || hint FROM delivery_source_check('late') WHERE "check" = 'replay';
+INSERT INTO late VALUES (3, now(), '/a', 'Queued');
+SELECT level || ': ' || detail FROM delivery_source_check('late') WHERE "check" = 'replay';
+SET ROLE regress_ai_word;
+SELECT outcome FROM replay_plan('{"ids": ["1"]}', source => 'late');
+SELECT outcome FROM replay_execute('{1}', 'late', source => 'late');
+SELECT status FROM late WHERE id = 1;
+RESET ROLE;
+SELECT count(delivery_source_drop('late'));
+
 -- ids of a sample that are not unique, or none
 SELECT level || ': ' || detail FROM delivery_source_check() WHERE "check" = 'id';
 INSERT INTO d SELECT id, now(), '/a', 'failed' FROM unnest('{1,2,2,3,3,3,NULL}'::int[]) id;
@@ -64,3 +87,6 @@ ALTER TABLE insights.operator_audit ENABLE TRIGGER append_only;
 DELETE FROM insights.operator_replays;
 SELECT count(delivery_source_drop());
 DROP SCHEMA regress_word CASCADE;
+REVOKE ALL ON FUNCTION replay_execute FROM regress_ai_word;
+REVOKE ALL ON SCHEMA insights FROM regress_ai_word;
+DROP ROLE regress_ai_word;

@@ -119,7 +119,7 @@ SELECT delivery_source_register('both_ways', 'x');
 -- Retries are one less than attempts, of any type; the largest number too.
 CREATE TABLE retries (id int PRIMARY KEY, created_at timestamptz, endpoint text, status text, retry_count int, max_retries smallint, "Retries" numeric);
 INSERT INTO retries VALUES (1, '2026-01-15 12:00+00', 'e', 'failed', 2, 5, 7), (2, '2026-01-15 12:00+00', 'e', 'failed', NULL, NULL, NULL);
-SELECT delivery_source_register('retries', 'x') - 'id' - 'created_at' - 'endpoint' - 'status';
+SELECT delivery_source_register('retries', 'x', '{"replay_status": "pending"}') - 'replay_status' - 'id' - 'created_at' - 'endpoint' - 'status';
 SELECT delivery_id, attempts, max_attempts FROM delivery_search(source => 'x', as_of => '2026-01-15 12:01+00') ORDER BY 1;
 -- a replay sets the column below to 0, whoever wrote the sum
 SELECT outcome FROM replay_execute('{1}', 'below', source => 'x');
@@ -127,7 +127,7 @@ SELECT * FROM retries WHERE id = 1;
 CREATE FUNCTION replay(attempts text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE regress_words.retries SET status = 'failed', retry_count = 2, "Retries" = 7 WHERE id = 1;
-  PERFORM delivery_source_register('regress_words.retries', 'x', jsonb_build_object('attempts', attempts));
+  PERFORM delivery_source_register('regress_words.retries', 'x', jsonb_build_object('attempts', attempts, 'replay_status', 'pending'));
   PERFORM FROM replay_execute('{1}', 'of ' || attempts, source => 'x');
   RETURN (SELECT format('%s, %s, %s', status, retry_count, "Retries") FROM regress_words.retries WHERE id = 1);
 END $$;

@@ -82,9 +82,8 @@ void append_now(StringInfo query, const Source &source, Field field) {
 
 // status pending, attempts 0, next retry now; and updated_at, for whoever follows changes by it. That status can be set
 // is known from require_updatable().
-void append_assignments(StringInfo query, const Source &source, Relation relation) {
-  appendStringInfo(query, "%s = %s", source.field(Field::kStatus),
-                   quote_literal_cstr(pending_status(source, relation)));
+void append_assignments(StringInfo query, const Source &source, Relation relation, const char *word) {
+  appendStringInfo(query, "%s = %s", source.field(Field::kStatus), quote_literal_cstr(word));
   if (source.field(Field::kAttempts) != nullptr) {
     appendStringInfo(query, ", %s = 0", attempts_column(source, relation));
   }
@@ -138,7 +137,7 @@ const char *update_statement(const Source &source, const char *ids, const Taken 
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfo(&query, "UPDATE %s SET ", source.relation);
-  append_assignments(&query, source, relation);
+  append_assignments(&query, source, relation, pending_status(source, relation));
   relation_close(relation, NoLock);
   appendStringInfoString(&query, " WHERE ");
   if (!is_null(taken.rows->ctid)) {
@@ -248,20 +247,22 @@ char *qualified_replay_function(const char *name) {
   return pstrdup(qualified_function_name(function));
 }
 
-void require_replayable(const Source &source) {
+const char *require_replayable(const Source &source) {
   require_id(&source);
   if (source.replay_function != nullptr) {
     List *names = textToQualifiedNameList(cstring_to_text(source.replay_function));
     returns_array(find_function(names), names);
-    return;
+    return nullptr;
   }
   id_comparison(source);
   Relation relation = relation_open(require_source_relation(&source, AccessShareLock), NoLock);
   require_updatable(source, relation);
+  const char *word = pending_status(source, relation);
   StringInfoData assignments;
   initStringInfo(&assignments);
-  append_assignments(&assignments, source, relation);
+  append_assignments(&assignments, source, relation, word);
   relation_close(relation, NoLock);
+  return word;
 }
 
 Taken take_failed(const Source &source, const char *ids) {

@@ -15,9 +15,9 @@ void check_replay_status(const Source &source);
 // put back in line, as SETOF text or text[]. Raises 42883 where there is none, 42P13 where it returns anything else.
 char *qualified_replay_function(const char *name);
 
-// Raises 55000, or what else is in the way, where the source's deliveries cannot be put back in line; looks at catalogs
-// only. Between SPI_connect and SPI_finish.
-void require_replayable(const Source &source);
+// Raises 55000, or what else is in the way, where the source's deliveries cannot be put back in line. Gives the raw
+// status that is set; null where a function does it. Between SPI_connect and SPI_finish, as whoever runs the mapping.
+const char *require_replayable(const Source &source);
 
 // All of these run between SPI_connect and SPI_finish, under pinned settings and with the caller's rights. `ids` is the
 // text of an array.

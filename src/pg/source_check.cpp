@@ -226,15 +226,18 @@ bool check_rows(Report *report, const Source *source) {
   return false;
 }
 
+// What may be done with a mapping.
+enum class Mapping { kNotToBeRun, kRaises, kFits };
+
 // Plans the inner query of a report, which finds out whether the mapping still fits, and runs the mapping over a
-// sample where it may be run. Returns whether it gives something for each row.
-bool check_mapping(Report *report, const Source *source, Oid schema) {
+// sample where it may be run.
+Mapping check_mapping(Report *report, const Source *source, Oid schema) {
   const ScanRequest request = trial_request(source, schema);
   SPIPlanPtr plan = prepare_rollup_query(request);
   const bool trusted = find_untrusted(bound_owner(*source), plan) == nullptr;
-  bool fits = false;
+  Mapping mapping = Mapping::kNotToBeRun;
   if (trusted) {
-    fits = check_rows(report, source);
+    mapping = check_rows(report, source) ? Mapping::kFits : Mapping::kRaises;
   } else {
     report->add(source->name, "mapping", "ok", "all of its columns and functions are there");
   }
@@ -245,18 +248,20 @@ bool check_mapping(Report *report, const Source *source, Oid schema) {
   } else {
     report->add(source->name, "row security", "ok", "no row-level security is in force for you");
   }
-  return fits;
+  return mapping;
 }
 
 // Whether failed deliveries can be put back in line.
 void check_replay(Report *report, const Source *source) {
-  const ErrorData *error = in_subtransaction([&] { require_replayable(*source); });
+  const char *word = nullptr;
+  const ErrorData *error =
+      in_subtransaction([&] { word = look_safely(source, [source] { return require_replayable(*source); }); });
   if (error != nullptr) {
     report->add(source->name, "replay", "info", error->message, error->hint);
   } else if (source->replay_function != nullptr) {
     report->add(source->name, "replay", "ok", psprintf("possible: by %s", source->replay_function));
   } else {
-    report->add(source->name, "replay", "ok", psprintf("possible: sets the status to \"%s\"", source->replay_status));
+    report->add(source->name, "replay", "ok", psprintf("possible: sets the status to \"%s\"", word));
   }
 }
 
@@ -276,11 +281,11 @@ void check_source(Report *report, const Source *source, Oid schema, const char *
   check_time(report, source, relation);
   check_index(report, source, relation);
   *check = "mapping";
-  const bool fits = check_mapping(report, source, schema);
+  const Mapping mapping = check_mapping(report, source, schema);
   check_types(report, source);
-  check_replay(report, source);
+  if (mapping != Mapping::kNotToBeRun) check_replay(report, source);
   *check = "statuses";
-  if (fits) {
+  if (mapping == Mapping::kFits) {
     look_safely(source, [&] {
       check_ids(report, source);
       check_statuses(report, source, relation);
