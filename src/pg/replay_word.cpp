@@ -3,8 +3,6 @@
 #include "query.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
-#include "status_sample.hpp"
-#include "subtransaction.hpp"
 
 extern "C" {
 #include "catalog/pg_attribute.h"
@@ -60,11 +58,8 @@ List *words_of_enum(Oid type) {
   return words;
 }
 
-// Of deliveries that can be looked at for little; none where the mapping raises on one.
-List *words_of_sample(const Source &source, Relation relation) {
+List *words_of_sample(const StatusSample &sample) {
   List *words = NIL;
-  StatusSample sample = {};
-  (void)in_subtransaction([&] { sample = sample_statuses(source, relation); });
   for (const SeenStatus *seen = sample.seen; seen != sample.seen + sample.count; ++seen) {
     if (!seen->whole || is_null(seen->raw)) continue;
     words = lappend(words, pnstrdup(seen->raw.data(), static_cast<Size>(seen->raw.size())));
@@ -72,10 +67,11 @@ List *words_of_sample(const Source &source, Relation relation) {
   return words;
 }
 
-List *known_words(const Source &source, Relation relation) {
+List *known_words(const Source &source, Relation relation, const StatusSample *sample) {
   if (source.statuses.count > 0) return words_of_map(source);
   const Oid type = expression_type(&source, source.field(Field::kStatus));
-  return type_is_enum(type) ? words_of_enum(type) : words_of_sample(source, relation);
+  if (type_is_enum(type)) return words_of_enum(type);
+  return words_of_sample(sample != nullptr ? *sample : sample_statuses(source, relation));
 }
 
 // The only one of the words that waits, and is `wanted` in some case unless that is null.
@@ -101,12 +97,12 @@ StatusClass class_of(const Source &source, Text raw) {
   return StatusClass::kUnmapped;
 }
 
-const char *find_replay_word(const Source &source, Relation relation) {
+const char *find_replay_word(const Source &source, Relation relation, const StatusSample *sample) {
   const Form_pg_attribute column = column_of(relation, source.field(Field::kStatus));
   if (column == nullptr) return nullptr;
   const char *initial = default_of(relation, column);
   if (initial != nullptr && waits(source, initial)) return initial;
-  const List *words = known_words(source, relation);
+  const List *words = known_words(source, relation, sample);
   const char *pending = only_one(source, words, "pending");
   return pending != nullptr ? pending : only_one(source, words, nullptr);
 }

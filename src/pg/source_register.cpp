@@ -335,9 +335,10 @@ void try_as_owner(Registration *registration) {
   parameters.put(time_type, TimestampTzGetDatum(0));
   parameters.put(own_type(source.schema, "delivery_rollup"), PointerGetDatum(make_flat(request.shape)));
   parameters.read(psprintf("SELECT * FROM (%s) q LIMIT 0", rollup_query(request)));
-  check_words(source, registration->relation, registration->types[static_cast<int>(Field::kStatus)]);
+  const StatusSample sample =
+      check_words(source, registration->relation, registration->types[static_cast<int>(Field::kStatus)]);
   if (source.replay_status == nullptr && source.replay_function == nullptr) {
-    source.replay_status = const_cast<char *>(find_replay_word(source, registration->relation));
+    source.replay_status = const_cast<char *>(find_replay_word(source, registration->relation, &sample));
   }
   AtEOXact_GUC(false, settings);
   become(caller);

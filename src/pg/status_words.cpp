@@ -112,7 +112,7 @@ const char *map_to_paste(const StatusSample &sample) {
   return map.data;
 }
 
-void check_words(const Source &source, Relation relation, Oid type) {
+StatusSample check_words(const Source &source, Relation relation, Oid type) {
   StatusSample sample = {};
   const ErrorData *error = in_subtransaction(
       [&] { sample = type_is_enum(type) ? sample_labels(source, type) : sample_statuses(source, relation); });
@@ -121,18 +121,19 @@ void check_words(const Source &source, Relation relation, Oid type) {
     ereport(WARNING, (errcode(error->sqlerrcode),
                       errmsg("the statuses of %s could not be looked at: %s", source.relation, error->message),
                       errhint("See SELECT * FROM delivery_source_check(%s).", quote_literal_cstr(source.name))));
-    return;
+    return sample;
   }
   if (!sample.taken) {
     ereport(WARNING, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                       errmsg("the statuses of %s have not been looked at", source.relation),
                       errdetail("That would read too much of it."),
                       errhint("An index that begins with the time makes that cheap, and all reports.")));
-    return;
+    return sample;
   }
   judge_unknown(source, sample);
   warn_of_doubts(source, sample);
   warn_of_nulls(sample);
+  return sample;
 }
 
 }  // namespace insights::pg

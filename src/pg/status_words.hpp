@@ -13,7 +13,7 @@ const char *doubts(const Source &source, const StatusSample &sample);
 const char *map_to_paste(const StatusSample &sample);
 
 // Raises 22023 for a word that nobody knows, and warns where the source has a map that does not know it; and warns of
-// words in doubt, and of deliveries without a status. `type`: of the status. As sample_statuses().
-void check_words(const Source &source, Relation relation, Oid type);
+// words in doubt, and of deliveries without a status. `type`: of the status. Gives the sample; as sample_statuses().
+StatusSample check_words(const Source &source, Relation relation, Oid type);
 
 }  // namespace insights::pg
