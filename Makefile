@@ -79,7 +79,10 @@ OBJS = \
 	src/pg/replay_advice.o \
 	src/pg/replay_execute.o \
 	src/pg/replay_figures.o \
+	src/pg/replay_obstacle.o \
 	src/pg/replay_record.o \
+	src/pg/replay_refusals.o \
+	src/pg/replay_trial.o \
 	src/pg/replay_word.o \
 	src/pg/requeue.o \
 	src/pg/role.o \

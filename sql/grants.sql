@@ -272,7 +272,7 @@ CREATE TABLE deliveries (id int, created_at timestamptz NOT NULL, tenant_id text
 SELECT count(delivery_source_register('deliveries', 'grants', '{"replay_status": "pending"}'));
 INSERT INTO deliveries SELECT i, now() - interval '3 hours', t, e, 'failed', 1
 FROM (VALUES (1, 'globex', 'g'), (2, 'acme', 'a')) AS v (i, t, e);
-GRANT SELECT ON deliveries TO regress_ai_acme, regress_ai_all, regress_ai_both;
+GRANT SELECT, UPDATE (status, attempts) ON deliveries TO regress_ai_acme, regress_ai_all, regress_ai_both;
 UPDATE anomalies SET status = 'resolved', resolved_at = now(), resolve_reason = 'by hand' WHERE id = :fleet;
 SELECT put('acme', 'a') AS again \gset
 SELECT source, open_incidents FROM anomaly_insights_status();

@@ -173,6 +173,10 @@ INSERT INTO deliveries SELECT 'a-new-' || i, 'a', '/new', 'failed', 'rate_limite
 SELECT count(*) FROM anomalies_scan(as_of => :t);
 UPDATE deliveries SET created_at = :t - interval '5 hours' WHERE target = '/new';
 SET ROLE regress_ai_plan_a;
+SELECT outcome, min(reason) AS reason, count(*) FROM replay_plan(as_of => :t) GROUP BY 1;
+RESET ROLE;
+GRANT UPDATE (status, attempts) ON deliveries TO regress_ai_plan_a;
+SET ROLE regress_ai_plan_a;
 SELECT planned('{"endpoint": "/new"}'), planned('{"tenant": "d"}');
 SELECT outcome, count(*), min(tenant_id), max(tenant_id) FROM replay_plan(as_of => :t) GROUP BY 1 ORDER BY 1;
 SELECT outcome('SELECT * FROM insights.anomalies');

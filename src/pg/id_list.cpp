@@ -12,11 +12,6 @@ namespace insights::pg {
 
 namespace {
 
-bool is_of_value(const ErrorData *error) {
-  const int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-  return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
-}
-
 // Ids on their way; halves of those that do not all convert are tried again, down to the ones that do not.
 struct Sieve {
   const char *type;

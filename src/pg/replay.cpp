@@ -2,14 +2,15 @@
 #include "../core/replay.hpp"
 
 #include "../core/replay_json.hpp"
+#include "array.hpp"
 #include "catalog.hpp"
 #include "delivery_filter.hpp"
 #include "id_list.hpp"
 #include "json.hpp"
 #include "replay_advice.hpp"
-#include "requeue.hpp"
+#include "replay_obstacle.hpp"
+#include "replay_refusals.hpp"
 #include "row.hpp"
-#include "subtransaction.hpp"
 #include "window.hpp"
 
 namespace insights::pg {
@@ -22,7 +23,8 @@ constexpr int kPlanHours = 24;
 constexpr int kRecordHours = 6;
 
 struct Replays {
-  const char *obstacle;  // why the source's deliveries cannot be put back in line; null where they can, or for advice
+  const char *obstacle;  // why none of them can be put back in line; null where they can, or for advice
+  Refusals refusals;     // why single ones cannot
   Window window;
   ReplayAdvice *advice;
   const std::pmr::vector<Candidate> *candidates;
@@ -55,11 +57,20 @@ Replays find_replays(FunctionCallInfo fcinfo) {
   return replays;
 }
 
-const char *find_obstacle(const Source &source) {
-  const ErrorData *error = in_subtransaction([&] { require_replayable(source); });
-  if (error == nullptr) return nullptr;
-  return psprintf("It would be refused: %s.%s%s", error->message, error->hint != nullptr ? " " : "",
-                  error->hint != nullptr ? error->hint : "");
+const char *refused(const char *why, const char *hint) {
+  return psprintf("It would be refused: %s.%s%s", why, hint != nullptr ? " " : "", hint != nullptr ? hint : "");
+}
+
+// What is in the way of the plan's deliveries, of all or of single ones.
+void find_obstacles(const Source &source, Replays *replays) {
+  const Possibility possibility = find_possibility(source);
+  if (possibility.obstacle != nullptr) {
+    replays->obstacle = refused(possibility.obstacle, possibility.hint);
+    return;
+  }
+  ArrayBuilder ids(TEXTOID);
+  for (const Candidate &candidate : *replays->candidates) ids.add(candidate.id);
+  if (!ids.empty()) replays->refusals = find_refusals(source, possibility.requeue, ids.text());
 }
 
 // (filter, max_rows, source, as_of). Between SPI_connect and SPI_finish.
@@ -80,9 +91,9 @@ Replays find_plan(FunctionCallInfo fcinfo) {
   request.until = asked.until;
   require_id(request.source);
   sift_filter(*request.source, &asked.filter);
-  replays.obstacle = find_obstacle(*request.source);
   replays.advice = find_advice(request.schema, replays.window, request.source, nullptr);
   replays.candidates = list_candidates(request, *replays.advice);
+  find_obstacles(*request.source, &replays);
   return replays;
 }
 
@@ -114,13 +125,15 @@ void put_recommendation(ReturnSetInfo *result, const Replays &, const Candidate 
 void put_planned(ReturnSetInfo *result, const Replays &replays, const Candidate &candidate) {
   Row row;
   put_delivery(row, candidate);
-  if (replays.obstacle == nullptr) {
+  const char *refusal = replays.obstacle;
+  if (refusal == nullptr) refusal = replays.refusals.find(candidate.id);
+  if (refusal == nullptr) {
     put_verdict(row, candidate);
   } else {
     row.integer(candidate.attempts);
     row.text("refuse");
     row.number(std::optional<double>());
-    row.text(replays.obstacle);
+    row.text(refusal);
   }
   row.store(result);
 }

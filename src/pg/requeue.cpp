@@ -7,6 +7,7 @@
 #include "replay_word.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
+#include "subtransaction.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -25,8 +26,6 @@ namespace insights::pg {
 
 namespace {
 
-constexpr const char *kNeedsFunction = "Register a function that does it: \"replay_function\" in the mapping.";
-
 [[noreturn]] void cannot_replay(const Source &source, const char *why, const char *hint) {
   ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                   errmsg("deliveries of source \"%s\" cannot be put back in line: %s", source.name, why),
@@ -34,11 +33,17 @@ constexpr const char *kNeedsFunction = "Register a function that does it: \"repl
   pg_unreachable();
 }
 
-bool takes(Oid type, const char *word) {
-  return !type_is_enum(type) || SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(word));
+// Why a column cannot hold a text; null where it can, or where that is not known before it is tried.
+const char *why_not_taken(const Form_pg_attribute column, const char *text) {
+  Oid input = InvalidOid, parameter = InvalidOid;
+  getTypeInputInfo(column->atttypid, &input, &parameter);
+  const ErrorData *error =
+      in_subtransaction([&] { (void)OidInputFunctionCall(input, pstrdup(text), parameter, column->atttypmod); });
+  return error != nullptr && is_of_value(error) ? error->message : nullptr;
 }
 
 // The raw status to set: as the mapping says, as it was found when the source was registered, or as it is found now.
+// That status is a column is known from require_updatable().
 const char *pending_status(const Source &source, Relation relation) {
   const char *word = source.replay_status != nullptr ? source.replay_status : find_replay_word(source, relation);
   if (word == nullptr) {
@@ -46,8 +51,8 @@ const char *pending_status(const Source &source, Relation relation) {
                   "Say which: \"replay_status\" in the mapping; or register a function that does it: "
                   "\"replay_function\".");
   }
-  if (!takes(expression_type(&source, source.field(Field::kStatus)), word)) {
-    cannot_replay(source, psprintf("its type of status has no \"%s\"", word),
+  if (const char *why = why_not_taken(column_of(relation, source.field(Field::kStatus)), word)) {
+    cannot_replay(source, psprintf("its status cannot be \"%s\": %s", word, why),
                   "Say which to set: \"replay_status\" in the mapping.");
   }
   return word;
@@ -58,42 +63,46 @@ bool is_settable(Form_pg_attribute column) {
   return column != nullptr && column->attgenerated == '\0' && column->attidentity != ATTRIBUTE_IDENTITY_ALWAYS;
 }
 
-void require_settable(const Source &source, Relation relation, Field field) {
-  if (is_settable(column_of(relation, source.field(field)))) return;
+Form_pg_attribute require_settable(const Source &source, Relation relation, Field field) {
+  const Form_pg_attribute column = column_of(relation, source.field(field));
+  if (is_settable(column)) return column;
   cannot_replay(source,
                 psprintf("%s is %s, which is no column that could be set", field_name(field), source.field(field)),
                 kNeedsFunction);
 }
 
 // Which column to set to 0: that of the attempts, or the one that holds one less.
-const char *attempts_column(const Source &source, Relation relation) {
+Form_pg_attribute attempts_column(const Source &source, Relation relation) {
   const char *attempts = source.field(Field::kAttempts);
   const Form_pg_attribute below = column_of(relation, attempts) == nullptr ? column_below(relation, attempts) : nullptr;
-  if (is_settable(below)) return quote_identifier(NameStr(below->attname));
-  require_settable(source, relation, Field::kAttempts);
-  return attempts;
+  return is_settable(below) ? below : require_settable(source, relation, Field::kAttempts);
 }
 
-void append_now(StringInfo query, const Source &source, Field field) {
-  const bool local = source.time_zone != nullptr && expression_type(&source, source.field(field)) == TIMESTAMPOID;
-  appendStringInfo(query, ", %s = pg_catalog.now()", source.field(field));
-  if (local) appendStringInfo(query, " AT TIME ZONE %s", quote_literal_cstr(source.time_zone));
+const char *now(const Source &source, const Form_pg_attribute column) {
+  const bool local = source.time_zone != nullptr && getBaseType(column->atttypid) == TIMESTAMPOID;
+  return local ? psprintf("pg_catalog.now() AT TIME ZONE %s", quote_literal_cstr(source.time_zone))
+               : "pg_catalog.now()";
 }
 
-// status pending, attempts 0, next retry now; and updated_at, for whoever follows changes by it. That status can be set
-// is known from require_updatable().
-void append_assignments(StringInfo query, const Source &source, Relation relation, const char *word) {
-  appendStringInfo(query, "%s = %s", source.field(Field::kStatus), quote_literal_cstr(word));
-  if (source.field(Field::kAttempts) != nullptr) {
-    appendStringInfo(query, ", %s = 0", attempts_column(source, relation));
-  }
+void assign(Requeue *requeue, const Form_pg_attribute column, const char *value) {
+  requeue->assignments[requeue->count++] = {pstrdup(NameStr(column->attname)), column->atttypid, column->atttypmod,
+                                            value};
+}
+
+// status pending, attempts 0, next retry now; and updated_at, for whoever follows changes by it.
+Requeue requeue_of(const Source &source, Relation relation) {
+  Requeue requeue = {};
+  requeue.word = pending_status(source, relation);
+  assign(&requeue, require_settable(source, relation, Field::kStatus), quote_literal_cstr(requeue.word));
+  if (source.field(Field::kAttempts) != nullptr) assign(&requeue, attempts_column(source, relation), "0");
   if (source.field(Field::kNextRetryAt) != nullptr) {
-    require_settable(source, relation, Field::kNextRetryAt);
-    append_now(query, source, Field::kNextRetryAt);
+    const Form_pg_attribute next = require_settable(source, relation, Field::kNextRetryAt);
+    assign(&requeue, next, now(source, next));
   }
   const char *updated_at = source.field(Field::kUpdatedAt);
-  if (updated_at != nullptr && is_settable(column_of(relation, updated_at)))
-    append_now(query, source, Field::kUpdatedAt);
+  const Form_pg_attribute updated = updated_at != nullptr ? column_of(relation, updated_at) : nullptr;
+  if (is_settable(updated)) assign(&requeue, updated, now(source, updated));
+  return requeue;
 }
 
 // A condition: of these ids, and failed.
@@ -137,7 +146,10 @@ const char *update_statement(const Source &source, const char *ids, const Taken 
   StringInfoData query;
   initStringInfo(&query);
   appendStringInfo(&query, "UPDATE %s SET ", source.relation);
-  append_assignments(&query, source, relation, pending_status(source, relation));
+  const Requeue requeue = requeue_of(source, relation);
+  for (const Assignment &one : requeue) {
+    appendStringInfo(&query, "%s%s = %s", &one == requeue.begin() ? "" : ", ", quote_identifier(one.column), one.value);
+  }
   relation_close(relation, NoLock);
   appendStringInfoString(&query, " WHERE ");
   if (!is_null(taken.rows->ctid)) {
@@ -247,22 +259,21 @@ char *qualified_replay_function(const char *name) {
   return pstrdup(qualified_function_name(function));
 }
 
-const char *require_replayable(const Source &source) {
+Requeue require_replayable(const Source &source) {
   require_id(&source);
   if (source.replay_function != nullptr) {
     List *names = textToQualifiedNameList(cstring_to_text(source.replay_function));
-    returns_array(find_function(names), names);
-    return nullptr;
+    Requeue requeue = {};
+    requeue.function = find_function(names);
+    returns_array(requeue.function, names);
+    return requeue;
   }
   id_comparison(source);
   Relation relation = relation_open(require_source_relation(&source, AccessShareLock), NoLock);
   require_updatable(source, relation);
-  const char *word = pending_status(source, relation);
-  StringInfoData assignments;
-  initStringInfo(&assignments);
-  append_assignments(&assignments, source, relation, word);
+  const Requeue requeue = requeue_of(source, relation);
   relation_close(relation, NoLock);
-  return word;
+  return requeue;
 }
 
 Taken take_failed(const Source &source, const char *ids) {

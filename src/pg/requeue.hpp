@@ -8,6 +8,9 @@
 
 namespace insights::pg {
 
+// What to do where an UPDATE cannot.
+constexpr const char *kNeedsFunction = "Register a function that does it: \"replay_function\" in the mapping.";
+
 // Raises 22023 where the source's replay_status does not mean pending.
 void check_replay_status(const Source &source);
 
@@ -15,9 +18,28 @@ void check_replay_status(const Source &source);
 // put back in line, as SETOF text or text[]. Raises 42883 where there is none, 42P13 where it returns anything else.
 char *qualified_replay_function(const char *name);
 
-// Raises 55000, or what else is in the way, where the source's deliveries cannot be put back in line. Gives the raw
-// status that is set; null where a function does it. Between SPI_connect and SPI_finish, as whoever runs the mapping.
-const char *require_replayable(const Source &source);
+// A column that a replay sets, and to what, as SQL.
+struct Assignment {
+  const char *column;
+  Oid type;
+  std::int32_t modifier;
+  const char *value;
+};
+
+// What a replay sets; nothing where a function does it.
+struct Requeue {
+  Oid function;
+  const char *word;  // the raw status
+  Assignment assignments[4];
+  int count;
+
+  const Assignment *begin() const { return assignments; }
+  const Assignment *end() const { return assignments + count; }
+};
+
+// Raises 55000, or what else is in the way, where the source's deliveries cannot be put back in line; of their rows it
+// looks at none but for the word. Between SPI_connect and SPI_finish, as whoever runs the mapping.
+Requeue require_replayable(const Source &source);
 
 // All of these run between SPI_connect and SPI_finish, under pinned settings and with the caller's rights. `ids` is the
 // text of an array.

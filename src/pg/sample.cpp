@@ -97,6 +97,8 @@ int count_sample(const Source &source) {
 
 }  // namespace
 
+void append_sample(StringInfo query, const Source &source) { append_part(query, source, {0, kSampleRows}); }
+
 const RaisingRow *find_raising_row(const Source &source) {
   const int rows = count_sample(source);
   if (rows == 0) return nullptr;

@@ -3,10 +3,17 @@
 
 #include "source.hpp"
 
+extern "C" {
+#include "lib/stringinfo.h"
+}
+
 namespace insights::pg {
 
 // How many of the newest deliveries are looked at.
 constexpr int kSampleRows = 100000;
+
+// " FROM (...) s", the sample with all of its columns, and its places where it has them.
+void append_sample(StringInfo query, const Source &source);
 
 // A delivery of the sample on which the mapping raises: what is to be said of it, and of which field.
 struct RaisingRow {

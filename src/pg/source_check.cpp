@@ -1,9 +1,10 @@
 // delivery_source_check: what a DBA would want to know of a source before relying on it.
 #include "catalog.hpp"
 #include "guard.hpp"
+#include "look.hpp"
 #include "memory.hpp"
-#include "requeue.hpp"
-#include "role.hpp"
+#include "replay_obstacle.hpp"
+#include "replay_trial.hpp"
 #include "sample.hpp"
 #include "scan.hpp"
 #include "source.hpp"
@@ -19,7 +20,6 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
-#include "utils/guc.h"
 #include "utils/rel.h"
 }
 
@@ -200,21 +200,9 @@ void check_ids(Report *report, const Source *source) {
               "register a view with one row for each.");
 }
 
-// A superuser looks as who owns the relation, as the worker does: it is that one's code that runs.
-template <typename Look>
-auto look_safely(const Source *source, Look look) {
-  if (!superuser()) return look();
-  const Identity caller = become_restricted(bound_owner(*source));
-  const int settings = NewGUCNestLevel();
-  const auto found = look();
-  AtEOXact_GUC(false, settings);
-  become(caller);
-  return found;
-}
-
 // Whether the mapping can be had of each delivery of the sample.
 bool check_rows(Report *report, const Source *source) {
-  const RaisingRow *row = look_safely(source, [source] { return find_raising_row(*source); });
+  const RaisingRow *row = look_safely(*source, [source] { return find_raising_row(*source); });
   if (row == nullptr) {
     report->add(source->name, "mapping", "ok", "all of its columns and functions are there");
     return true;
@@ -251,17 +239,33 @@ Mapping check_mapping(Report *report, const Source *source, Oid schema) {
   return mapping;
 }
 
+// Whether a constraint is in the way of failed deliveries of a sample.
+bool check_constraints(Report *report, const Source *source, const Requeue &requeue) {
+  StringInfoData rows;
+  initStringInfo(&rows);
+  append_sample(&rows, *source);
+  appendStringInfoString(&rows, " WHERE ");
+  append_status_in(&rows, *source, kFailedStatuses);
+  const List *found = look_safely(*source, [&] { return find_forbidden(*source, requeue, rows.data, 1); });
+  if (found == NIL) return true;
+  const auto *first = static_cast<const Forbidden *>(linitial(found));
+  report->add(source->name, "replay", "info",
+              psprintf("%s, such as of the delivery with id %s%s", first->why, first->id,
+                       first->uncertain ? ", unless a trigger of the table sees to that" : ""),
+              kNeedsFunction);
+  return false;
+}
+
 // Whether failed deliveries can be put back in line.
 void check_replay(Report *report, const Source *source) {
-  const char *word = nullptr;
-  const ErrorData *error =
-      in_subtransaction([&] { word = look_safely(source, [source] { return require_replayable(*source); }); });
-  if (error != nullptr) {
-    report->add(source->name, "replay", "info", error->message, error->hint);
+  const Possibility possibility = find_possibility(*source);
+  const Requeue &requeue = possibility.requeue;
+  if (possibility.obstacle != nullptr) {
+    report->add(source->name, "replay", "info", possibility.obstacle, possibility.hint);
   } else if (source->replay_function != nullptr) {
     report->add(source->name, "replay", "ok", psprintf("possible: by %s", source->replay_function));
-  } else {
-    report->add(source->name, "replay", "ok", psprintf("possible: sets the status to \"%s\"", word));
+  } else if (check_constraints(report, source, requeue)) {
+    report->add(source->name, "replay", "ok", psprintf("possible: sets the status to \"%s\"", requeue.word));
   }
 }
 
@@ -286,7 +290,7 @@ void check_source(Report *report, const Source *source, Oid schema, const char *
   if (mapping != Mapping::kNotToBeRun) check_replay(report, source);
   *check = "statuses";
   if (mapping == Mapping::kFits) {
-    look_safely(source, [&] {
+    look_safely(*source, [&] {
       check_ids(report, source);
       check_statuses(report, source, relation);
       return true;

@@ -66,15 +66,6 @@ void check_contents(const ParseState *state, Node *expression) {
   if (has_whole_row(expression, nullptr)) refuse("a whole row");
 }
 
-char *deparse(Relation relation, Node *expression) {
-  // Under an empty search_path every name that is not of pg_catalog comes out qualified.
-  const int level = pin_settings("");
-  List *context = deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation));
-  char *sql = deparse_expression(expression, context, false, false);
-  AtEOXact_GUC(true, level);
-  return sql;
-}
-
 Node *transform(Relation relation, Node *raw, bool condition, bool check) {
   ParseState *state = make_parsestate(nullptr);
   ParseNamespaceItem *item = addRangeTableEntryForRelation(state, relation, AccessShareLock, nullptr, false, true);
@@ -158,6 +149,15 @@ int pin_for_scan() {
                                    {"transform_null_equals", "off"}};
   for (const Setting &setting : kSettings) pin(setting);
   return level;
+}
+
+char *deparse(Relation relation, Node *expression) {
+  // Under an empty search_path every name that is not of pg_catalog comes out qualified.
+  const int level = pin_settings("");
+  List *context = deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation));
+  char *sql = deparse_expression(expression, context, false, false);
+  AtEOXact_GUC(true, level);
+  return sql;
 }
 
 Form_pg_attribute column_of(Relation relation, const char *expression) {

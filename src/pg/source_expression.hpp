@@ -4,6 +4,7 @@
 #include "pg.hpp"
 
 extern "C" {
+#include "nodes/nodes.h"
 #include "utils/relcache.h"
 }
 
@@ -29,6 +30,9 @@ MappedExpression map_expression(Relation relation, const char *field, const char
 
 // The same for a condition.
 MappedExpression map_condition(Relation relation, const char *field, const char *text);
+
+// An analysed expression over a relation, as SQL that means the same under any search_path.
+char *deparse(Relation relation, Node *expression);
 
 // The column that an expression, as it is stored, is no more than; null where it is more.
 Form_pg_attribute column_of(Relation relation, const char *expression);

@@ -7,4 +7,9 @@ bool is_of_session(const ErrorData *error) {
          std::strcmp(error->funcname, "ProcessInterrupts") == 0;
 }
 
+bool is_of_value(const ErrorData *error) {
+  const int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+  return category == ERRCODE_DATA_EXCEPTION || category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION;
+}
+
 }  // namespace insights::pg

@@ -14,6 +14,9 @@ namespace insights::pg {
 // that is not ours may raise the same SQLSTATE, but not from where the server does.
 bool is_of_session(const ErrorData *error);
 
+// Whether it is of a value that a type does not take.
+bool is_of_value(const ErrorData *error);
+
 // Whether what the body did is to stay: what it says, if it says anything.
 template <typename Body>
 bool stays(Body body) {
