@@ -60,6 +60,34 @@ def test_deliveries(server, rows, limit):
     assert [d["delivery_id"].replace("-", "") for d in seen] == ids(wanted)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+def test_a_page_takes_all_that_share_its_last_place(server, database, limit):
+    """Ids that are not unique: deliveries of one time and id stay together, and a page grows by them."""
+    database.run("CREATE TABLE shared (id text, created_at timestamptz, endpoint text, status text)")
+    database.run("""
+        INSERT INTO shared SELECT id, date_trunc('second', now()) - minutes * interval '1 minute', id || '/' || n, 'failed'
+        FROM (VALUES ('a', 1, 1), ('b', 2, 3), ('c', 2, 1), ('d', 3, 4), ('d', 4, 2)) v (id, minutes, times),
+          generate_series(1, times) n""")
+    database.register("shared", "shared")
+    database.run("GRANT SELECT ON shared TO insights_viewer")
+    seen, params = [], {"limit": limit, "source": "shared"}
+    while True:
+        page = server.get("/deliveries", params=params).json()
+        places = [(d["created_at"], d["delivery_id"]) for d in page["deliveries"]]
+        assert len(set(places[:limit])) == len(set(places))
+        assert not set(places) & {place for place, _ in seen}
+        seen += [(place, d["endpoint"]) for place, d in zip(places, page["deliveries"])]
+        if page["next"] is None:
+            break
+        assert len(places) >= limit
+        params["cursor"] = page["next"]
+    assert sorted(endpoint for _, endpoint in seen) == sorted(
+        f"{id}/{n}" for id, times in [("a", 1), ("b", 3), ("c", 1), ("d", 4), ("d", 2)] for n in range(1, times + 1)
+    )
+    database.run("SELECT {schema}.delivery_source_drop('shared')")
+    database.run("DROP TABLE shared")
+
+
 def test_filters(server, rows):
     def listed(**params):
         found = follow(server, "/deliveries", "deliveries", "delivery_id", "cursor", limit=100, **params)

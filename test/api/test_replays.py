@@ -62,7 +62,7 @@ def test_plan(server, failed):
     plan = server.post("/replays/plan", {}, role="operator").json()
     assert [d["delivery_id"] for d in plan["deliveries"] if d["outcome"] == "replay"] == failed["well"]
     assert [d["delivery_id"] for d in plan["deliveries"] if d["outcome"] == "hold"] == failed["down"]
-    assert (plan["total"], plan["held"]) == (40, 20)
+    assert (plan["total"], plan["held"], plan["refused"]) == (40, 20, 0)
     assert set(plan["deliveries"][0]) == {
         "delivery_id",
         "created_at",
@@ -78,7 +78,7 @@ def test_plan(server, failed):
     only = {"filter": {"endpoint": "https://well.test", "hours": 24, "status": ["failed"]}, "max_rows": 3}
     plan = server.post("/replays/plan", only).json()
     assert [d["delivery_id"] for d in plan["deliveries"]] == failed["well"][:3]
-    assert (plan["total"], plan["held"]) == (3, 0)
+    assert (plan["total"], plan["held"], plan["refused"]) == (3, 0, 0)
     assert is_problem(server.post("/replays/plan", {"filter": {"color": "red"}}), 422)["hint"]
 
 
@@ -212,6 +212,9 @@ def test_without_the_right_to_update(server, database, failed):
     problem = is_problem(replay(server, [failed["well"][8]]), 403)
     assert problem["sqlstate"] == "42501"
     assert state(database, failed["well"][8])[0] == "failed"
+    plan = server.post("/replays/plan", {"filter": {"ids": [failed["well"][8]]}}, role="operator").json()
+    assert (plan["total"], plan["held"], plan["refused"]) == (1, 0, 1)
+    assert "may not update status" in plan["deliveries"][0]["reason"]
     database.run("GRANT UPDATE (status) ON {table} TO insights_operator")
     assert replay(server, [failed["well"][8]]).json()["replayed"] == 1
 
@@ -219,7 +222,8 @@ def test_without_the_right_to_update(server, database, failed):
 def test_hostile_values(server, database, failed):
     text = "'; DELETE FROM deliveries; --"
     kept = database.value("SELECT count(*) FROM {table}")
-    is_problem(replay(server, [text]), 422)  # no uuid
+    (result,) = replay(server, [text]).json()["results"]  # no uuid
+    assert (result["delivery_id"], result["outcome"]) == (text, "not_found")
     answer = replay(server, [failed["well"][9]], key=text, user=text)
     assert answer.json()["replayed"] == 1
     record = server.get("/audit", params={"actor": text}).json()["records"][0]

@@ -55,7 +55,7 @@ class PlannedReplay(BaseModel):
     triage_label: Optional[str] = None
     attempts: Optional[int] = None
     outcome: Literal["replay", "hold", "refuse"] = Field(
-        ..., description="hold: its endpoint is failing now, so it needs force; refuse: its source cannot be replayed"
+        ..., description="hold: its endpoint is failing now, so it needs force; refuse: it cannot be put back in line"
     )
     expected_success_rate: Optional[float] = Field(None, description="in percent; null: nothing is known")
     reason: str
@@ -65,6 +65,7 @@ class Plan(BaseModel):
     deliveries: List[PlannedReplay] = Field(..., description="the oldest first")
     total: int = Field(..., description="how many are listed")
     held: int = Field(..., description="how many of them need force")
+    refused: int = Field(..., description="how many of them would be refused, with the reason in each")
 
 
 class ReplayRequest(Body):

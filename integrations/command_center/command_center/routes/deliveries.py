@@ -18,7 +18,8 @@ router = APIRouter(prefix="/deliveries", tags=["deliveries"])
 # microsecond; where ids are not unique, all rows of that place are on this page.
 SEARCH = f"""
   WITH page AS (
-    SELECT *, rank() OVER (ORDER BY created_at DESC, delivery_id COLLATE "C" DESC) AS place FROM {{schema}}.delivery_search(%(filter)s::jsonb, %(limit)s + 1, %(before_time)s::timestamptz,
+    SELECT *, rank() OVER (ORDER BY created_at DESC, delivery_id COLLATE "C" DESC) AS place
+    FROM {{schema}}.delivery_search(%(filter)s::jsonb, %(limit)s + 1, %(before_time)s::timestamptz,
       %(before_id)s::text, %(source)s::text) WITH ORDINALITY)
   SELECT pg_catalog.json_build_object(
     'deliveries', coalesce(pg_catalog.json_agg({json_object(Delivery)} ORDER BY ordinality)

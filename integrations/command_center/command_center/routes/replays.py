@@ -14,7 +14,8 @@ router = APIRouter(prefix="/replays", tags=["replays"])
 
 PLAN = f"""
   SELECT pg_catalog.json_build_object('deliveries', {json_list(json_object(PlannedReplay), "ordinality")},
-    'total', count(*), 'held', count(*) FILTER (WHERE outcome = 'hold'))
+    'total', count(*), 'held', count(*) FILTER (WHERE outcome = 'hold'),
+    'refused', count(*) FILTER (WHERE outcome = 'refuse'))
   FROM {{schema}}.replay_plan(%(filter)s::jsonb, %(max_rows)s::int, %(source)s::text) WITH ORDINALITY
 """
 
@@ -28,7 +29,7 @@ EXECUTE = f"""
 
 @router.post("/plan", summary="What a replay would do", response_model=Plan, responses=documented(404, 413))
 async def plan(body: PlanRequest, session: Session = Depends(operator)) -> Response:
-    """A dry run: the failed deliveries of a filter, and which of them need force: replay_plan(). Role: operator."""
+    """A dry run: the failed deliveries of a filter, which need force, and which would be refused: replay_plan(). Role: operator."""
     return json_response(
         await session.read(PLAN, filter=json.dumps(body.filter), max_rows=body.max_rows, source=body.source)
     )

@@ -70,6 +70,7 @@ export interface ReplayPlan {
   deliveries: PlannedReplay[];
   total: number;
   held: number;
+  refused: number;
 }
 
 export type ReplayOutcome = 'replayed' | 'not_found' | 'not_failed' | 'held' | 'locked' | 'refused';

@@ -14,9 +14,14 @@ export function PlanSummary({ plan, request }: { plan: ReplayPlan; request: Repl
       <p className={styles.lead}>
         {plan.total === 0
           ? 'There is nothing to replay: none of these has failed.'
-          : `${formatNoun(plan.total - plan.held, 'delivery', 'deliveries')} can be replayed, ${formatCount(plan.held)} on hold.`}
+          : `${formatNoun(plan.total - plan.held - plan.refused, 'delivery', 'deliveries')} can be replayed, ${formatCount(plan.held)} on hold.`}
       </p>
       <p className={styles.muted}>Nothing has been changed yet.</p>
+      {plan.refused > 0 && (
+        <p className={styles.muted}>
+          {formatNoun(plan.refused, 'delivery', 'deliveries')} would be refused, for the reason given below.
+        </p>
+      )}
       {missing > 0 && plan.total > 0 && (
         <p className={styles.muted}>{formatCount(missing)} of the selected are not failed any more and stay out.</p>
       )}

@@ -88,4 +88,6 @@ export function ReplayDialog({ request, source, onClose }: Props) {
 }
 
 const idsOf = ({ deliveries }: ReplayPlan, force: boolean) =>
-  deliveries.filter((each) => force || each.outcome === 'replay').map((each) => each.delivery_id);
+  deliveries
+    .filter((each) => each.outcome === 'replay' || (force && each.outcome === 'hold'))
+    .map((each) => each.delivery_id);
