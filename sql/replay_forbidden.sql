@@ -127,6 +127,26 @@ UPDATE d SET status = 'failed', attempts = 3;
 ALTER TABLE d OWNER TO regress_ai_owner;
 SELECT said('d');
 
+-- Errors of views, of which the constraints are not seen beforehand, carry the hint.
+CREATE TABLE base (id int, created_at timestamptz, endpoint text, status text, CONSTRAINT low CHECK (status <> 'pending' OR id <> 3));
+INSERT INTO base SELECT n, now() - interval '5 hours', '/a', 'failed' FROM generate_series(1, 4) n;
+CREATE VIEW plain AS SELECT * FROM base;
+CREATE VIEW checked AS SELECT * FROM base WHERE status <> 'pending' OR id = 1 WITH CHECK OPTION;
+CREATE VIEW joined AS SELECT b.* FROM base b JOIN base c USING (id);
+CREATE FUNCTION complain() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.id = 2 AND new.status = 'pending' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN new; END $$;
+CREATE TRIGGER complain BEFORE UPDATE ON base FOR EACH ROW EXECUTE FUNCTION complain();
+CREATE FUNCTION tried(relation text, id text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  hint text;
+BEGIN
+  PERFORM insights.delivery_source_register(relation, mapping => '{"replay_status": "pending"}');
+  RETURN relation || ' ' || id || ': ' || (SELECT outcome FROM insights.replay_execute(ARRAY[id], 'view ' || nextval('keys')));
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+  RETURN relation || ' ' || id || E': ' || SQLSTATE || ' ' || SQLERRM || E'\n  hint: ' || hint;
+END $$;
+SELECT tried(relation, id::text) FROM unnest(ARRAY['checked', 'plain', 'joined', 'base']) relation, generate_series(1, 4) id WHERE relation <> 'joined' OR id = 2;
+
 ALTER TABLE insights.operator_audit DISABLE TRIGGER append_only;
 DELETE FROM insights.operator_audit;
 ALTER TABLE insights.operator_audit ENABLE TRIGGER append_only;

@@ -65,7 +65,8 @@ def test_a_page_takes_all_that_share_its_last_place(server, database, limit):
     """Ids that are not unique: deliveries of one time and id stay together, and a page grows by them."""
     database.run("CREATE TABLE shared (id text, created_at timestamptz, endpoint text, status text)")
     database.run("""
-        INSERT INTO shared SELECT id, date_trunc('second', now()) - minutes * interval '1 minute', id || '/' || n, 'failed'
+        INSERT INTO shared
+        SELECT id, date_trunc('second', now()) - minutes * interval '1 minute', id || '/' || n, 'failed'
         FROM (VALUES ('a', 1, 1), ('b', 2, 3), ('c', 2, 1), ('d', 3, 4), ('d', 4, 2)) v (id, minutes, times),
           generate_series(1, times) n""")
     database.register("shared", "shared")

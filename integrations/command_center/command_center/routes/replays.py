@@ -29,7 +29,7 @@ EXECUTE = f"""
 
 @router.post("/plan", summary="What a replay would do", response_model=Plan, responses=documented(404, 413))
 async def plan(body: PlanRequest, session: Session = Depends(operator)) -> Response:
-    """A dry run: the failed deliveries of a filter, which need force, and which would be refused: replay_plan(). Role: operator."""
+    """A dry run: the failed deliveries of a filter, and which need force or are refused: replay_plan(). Role: operator."""
     return json_response(
         await session.read(PLAN, filter=json.dumps(body.filter), max_rows=body.max_rows, source=body.source)
     )
