@@ -77,9 +77,11 @@ OBJS = \
 	src/pg/query.o \
 	src/pg/replay.o \
 	src/pg/replay_advice.o \
+	src/pg/replay_deliveries.o \
 	src/pg/replay_execute.o \
 	src/pg/replay_figures.o \
 	src/pg/replay_obstacle.o \
+	src/pg/replay_put_back.o \
 	src/pg/replay_record.o \
 	src/pg/replay_refusals.o \
 	src/pg/replay_trial.o \
