@@ -107,7 +107,8 @@ my %systems = (
 		failed => q(SELECT id FROM pgboss.job WHERE state = 'failed'),
 		# And it is not what is deleted meanwhile.
 		taken => q(SELECT id FROM pgboss.job WHERE state < 'active' AND NOT blocked AND start_after <= now()
-			AND keep_until > now() AND completed_on IS NULL)
+			AND keep_until > now() AND completed_on IS NULL),
+		stranded => 1
 	},
 	'Oban' => {
 		file => 'oban',
@@ -262,6 +263,21 @@ sub try_replay
 		return if $system->{plain};
 		$node->safe_psql($database, register_plainly($source));
 	}
+	if ($system->{stranded})
+	{
+		is($node->safe_psql($database, replay($source, $other, 'plain')), 'replayed', "$title: an UPDATE sets the status");
+		is($in_line->($other), 0, "$title: but the system would not take it up");
+		return;
+	}
+	like($node->safe_psql($database,
+			"SELECT concat_ws(' ', detail, hint) FROM insights.delivery_source_check('$source') WHERE \"check\" = 'replay'"),
+		$title eq 'River'
+		? qr/"finalized_or_finalized_at_null" of river_job forbids it/
+		: qr/cannot be put back in line.*replay_function/s,
+		"$title: the check says that an UPDATE is refused");
+	like($node->safe_psql($database,
+			qq(SELECT outcome FROM insights.replay_plan('{"ids": ["$other"]}', source => '$source'))),
+		qr/^refuse(?:\nrefuse)*$/, "$title: so does the plan");
 	my ($state, $message) = error_of($node, $database, replay($source, $other, 'plain'));
 	ok(($state // '') =~ /^(?:55000|23514)$/, "$title: an UPDATE is refused") or diag($state // 'no error');
 	like($message, qr/finalized_or_finalized_at_null/, "$title: and says why") if $title eq 'River';
