@@ -3,6 +3,7 @@
 #include "query.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
+#include "subtransaction.hpp"
 
 extern "C" {
 #include "catalog/pg_attribute.h"
@@ -58,6 +59,13 @@ List *words_of_enum(Oid type) {
   return words;
 }
 
+// Empty where the mapping raises on a delivery.
+StatusSample take_sample(const Source &source, Relation relation) {
+  StatusSample sample = {};
+  (void)in_subtransaction([&] { sample = sample_statuses(source, relation); });
+  return sample;
+}
+
 List *words_of_sample(const StatusSample &sample) {
   List *words = NIL;
   for (const SeenStatus *seen = sample.seen; seen != sample.seen + sample.count; ++seen) {
@@ -71,7 +79,7 @@ List *known_words(const Source &source, Relation relation, const StatusSample *s
   if (source.statuses.count > 0) return words_of_map(source);
   const Oid type = expression_type(&source, source.field(Field::kStatus));
   if (type_is_enum(type)) return words_of_enum(type);
-  return words_of_sample(sample != nullptr ? *sample : sample_statuses(source, relation));
+  return words_of_sample(sample != nullptr ? *sample : take_sample(source, relation));
 }
 
 // The only one of the words that waits, and is `wanted` in some case unless that is null.
