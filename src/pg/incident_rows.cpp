@@ -240,7 +240,7 @@ bool load_incident(Oid schema, std::int64_t id, Datum tenants, StoredIncident *s
 IncidentRows load_incidents(Oid schema, Datum ids) {
   Parameters parameters;
   parameters.put(INT8ARRAYOID, ids);
-  return read_incidents(parameters.run(
+  return read_incidents(parameters.run_by_index(
       own_statement(schema, psprintf("SELECT %s FROM @.anomalies WHERE id = ANY ($1) ORDER BY id", kIncidentColumns)),
       SPI_OK_SELECT));
 }

@@ -161,7 +161,7 @@ void update_incidents(Oid schema, const Change *changes, std::size_t count, cons
       "usual_count = r.usual_count, usual_failure_ratio = r.usual_failure_ratio, suppression = r.suppression, "
       "reopened_at = %s, %s FROM %s AS r(%s, id) WHERE a.id = r.id",
       reopenings, put_remark(&parameters, remark), changed.rows.unnest(), kChangeColumns);
-  require_all(parameters.run(own_statement(schema, statement), SPI_OK_UPDATE), expected);
+  require_all(parameters.run_by_index(own_statement(schema, statement), SPI_OK_UPDATE), expected);
 }
 
 // ---- events ----
@@ -200,7 +200,7 @@ void record_events(Oid schema, const Change *changes, std::size_t count, Timesta
   parameters.text(remark.note);
   parameters.text(session_user_name());
   parameters.text(actor_or_null());
-  const std::uint64_t rows = parameters.run(
+  const std::uint64_t rows = parameters.run_by_index(
       own_statement(schema,
                     "INSERT INTO @.anomaly_events (anomaly_id, event, at, severity, status, source, tenant_id, "
                     "endpoint, scope, recent_count, baseline_count, recent_failures, baseline_failures, "
@@ -223,12 +223,12 @@ void record_events(Oid schema, const Change *changes, std::size_t count, Timesta
 void remove_candidates(Oid schema, const ParameterRows &keys) {
   Parameters parameters;
   keys.put_into(&parameters);
-  parameters.run(own_statement(schema,
-                               "DELETE FROM @.anomaly_candidates c USING unnest($1, $2, $3, $4) "
-                               "AS r(source, scope, tenant_id, endpoint) "
-                               "WHERE @.anomaly_key(c.source, c.tenant_id, c.endpoint, c.scope) = "
-                               "@.anomaly_key(r.source, r.tenant_id, r.endpoint, r.scope)"),
-                 SPI_OK_DELETE);
+  parameters.run_by_index(own_statement(schema,
+                                        "DELETE FROM @.anomaly_candidates c USING unnest($1, $2, $3, $4) "
+                                        "AS r(source, scope, tenant_id, endpoint) "
+                                        "WHERE @.anomaly_key(c.source, c.tenant_id, c.endpoint, c.scope) = "
+                                        "@.anomaly_key(r.source, r.tenant_id, r.endpoint, r.scope)"),
+                          SPI_OK_DELETE);
 }
 
 void add_candidates(Oid schema, const ParameterRows &candidates) {

@@ -71,6 +71,7 @@ Source *read_source(HeapTuple tuple, TupleDesc descriptor, Oid schema) {
   source->name = TextDatumGetCString(column(kName));
   source->relation = TextDatumGetCString(column(kRelation));
   source->registered_by = TextDatumGetCString(column(kRegisteredBy));
+  source->registered_at = DatumGetTimestampTz(column(kRegisteredAt, TIMESTAMPTZOID));
   Binding &binding = source->binding;
   binding.owner = {TextDatumGetCString(column(kOwnerName)), DatumGetObjectId(column(kOwnerOid, OIDOID))};
   binding.system_identifier = static_cast<std::uint64_t>(DatumGetInt64(column(kSystemIdentifier, INT8OID)));

@@ -43,6 +43,7 @@ struct Source {
   char *relation;             // quoted and qualified
   Binding binding;            // to what was checked when it was registered
   char *registered_by;        // for the record
+  TimestampTz registered_at;  // last
   char *fields[kFieldCount];  // expressions, null where the source has no such field
   char *filter;               // a condition, or null
   char *time_zone;            // of a created_at that is a timestamp without zone; else null

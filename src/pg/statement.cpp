@@ -2,6 +2,7 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "utils/guc.h"
 }
 
 namespace insights::pg {
@@ -59,6 +60,16 @@ Portal Parameters::open(const char *statement) {
   return in_same_context([&] {
     return SPI_cursor_open_with_args(nullptr, statement, count_, types_, values_, nulls_, false, CURSOR_OPT_NO_SCROLL);
   });
+}
+
+std::uint64_t Parameters::run_by_index(const char *statement, int expected) {
+  const int level = NewGUCNestLevel();
+  for (const char *other : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"}) {
+    (void)set_config_option(other, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+  }
+  const std::uint64_t rows = run(statement, expected);
+  AtEOXact_GUC(true, level);
+  return rows;
 }
 
 std::uint64_t Parameters::execute(const char *statement, int expected, bool read_only) {

@@ -60,6 +60,9 @@ class Parameters {
   // Runs a statement with them, on what is committed by now, and gives the number of rows.
   std::uint64_t run(const char *statement, int expected) { return execute(statement, expected, false); }
 
+  // As run(), for rows that are looked up by an index each, however few the planner believes there are to be read.
+  std::uint64_t run_by_index(const char *statement, int expected);
+
   // Opens a cursor on what a SELECT gives, on what is committed by now: for SPI_cursor_fetch() and Rows.
   Portal open(const char *statement);
 

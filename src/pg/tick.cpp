@@ -27,6 +27,7 @@ namespace insights::pg {
 struct Tick {
   Oid schema;
   const char *source;
+  Timestamp registered_at;
   Timestamp as_of;
   LifecyclePolicy policy;
   const std::pmr::vector<Mute> *mutes;
@@ -156,6 +157,12 @@ void store_due(Tick *tick, const DueStep *due, std::size_t count) {
   store_steps(tick->schema, tick->source, steps, taken, tick->as_of, tick->policy);
 }
 
+// Whether the source is still what was evaluated, and not dropped or another one of the same name.
+bool is_the_same(const Tick &tick) {
+  const Source *source = find_latest_source(tick.schema, tick.source);
+  return source != nullptr && source->registered_at == tick.registered_at;
+}
+
 // Whether another session has kept the source from being evaluated, so that its incidents are not left yet. From then
 // on it has all of expire_after again.
 bool is_kept_from_us(Oid schema, const char *source, Timestamp since, const List *busy) {
@@ -190,6 +197,7 @@ Tick *begin_tick(Oid schema, const Source *source, Timestamp as_of) {
   auto *tick = new (MemoryContextAlloc(memory, sizeof(Tick))) Tick();
   tick->schema = schema;
   tick->source = MemoryContextStrdup(memory, source->name);
+  tick->registered_at = source->registered_at;
   tick->as_of = as_of;
   tick->policy = lifecycle_policy();
   if (!try_lock_source(schema, source->name)) {
@@ -214,7 +222,7 @@ bool has_more(const Tick &tick) {
 
 void store_more(Tick *tick) {
   if (!has_more(*tick)) return;
-  if (!wait_for_incidents(tick->schema)) {
+  if (!wait_for_incidents(tick->schema) || !is_the_same(*tick)) {
     tick->result.outcome = TickOutcome::kBusy;
     return;
   }

@@ -9,7 +9,7 @@ namespace insights::pg {
 enum class TickOutcome {
   kDone,
   kPartial,     // it ran out of time: what is left is the next one's
-  kBusy,        // another session is evaluating the source, or keeps incidents from being written
+  kBusy,        // another session is evaluating the source, has changed it, or keeps incidents from being written
   kSuperseded,  // it was evaluated at a later time than as_of
   kFailed,
 };

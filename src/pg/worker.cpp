@@ -170,8 +170,10 @@ bool find_due_sources(List **names, ErrorData **error) {
 
 // The evaluation of a source over transactions. Plain data.
 struct SourceRun {
-  Tick *tick;  // null: it has not begun
-  bool absent;
+  Tick *tick;   // null: it has not begun
+  bool absent;  // dropped, or another one of the same name since
+  Oid schema;
+  TimestampTz registered_at;
   bool kept;     // the lock of the source
   LOCKTAG lock;  // if so
 };
@@ -180,6 +182,8 @@ void begin_run(SourceRun *run, MemoryContext memory, Oid schema, const Source *s
   MemoryContext transaction = MemoryContextSwitchTo(memory);
   run->tick = begin_tick(schema, source, GetCurrentTransactionStartTimestamp());
   MemoryContextSwitchTo(transaction);
+  run->schema = schema;
+  run->registered_at = source->registered_at;
   if (!has_more(*run->tick)) return;
   run->lock = source_lock(schema, source->name);
   keep_own_lock(run->lock);
@@ -190,7 +194,9 @@ void begin_run(SourceRun *run, MemoryContext memory, Oid schema, const Source *s
 void go_on(SourceRun *run, MemoryContext memory, const char *name) {
   const Installation installation = enter_extension();
   const Source *source = installation.found ? find_source_if_exists(installation.schema, name) : nullptr;
-  run->absent = source == nullptr;
+  run->absent =
+      source == nullptr ||
+      (run->tick != nullptr && (run->schema != installation.schema || run->registered_at != source->registered_at));
   if (run->absent) return;
   if (run->tick == nullptr) begin_run(run, memory, installation.schema, source);
   store_more(run->tick);
