@@ -13,7 +13,7 @@ SELECT 'tenant ' || e % 500 AS tenant_id, 'https://hooks.example/' || e AS endpo
        timestamptz '2026-01-15 12:00:00+00' + (s + e % 20 * .9) * interval '1 s' AS created_at
 FROM (SELECT s, 'delivered' AS status FROM generate_series(-75 * 60, -6 * 60, 300) AS s
       UNION ALL SELECT s, 'failed' FROM generate_series(-4 * 60, 3 * 60, 20) AS s
-      UNION ALL SELECT s, 'delivered' FROM generate_series(4 * 60, 30 * 60, 60) AS s) AS times,
+      UNION ALL SELECT s, 'delivered' FROM generate_series(4 * 60, 40 * 60, 60) AS s) AS times,
      generate_series(1, :endpoints) AS e
 ORDER BY created_at;
 CREATE INDEX ON storm (created_at);
