@@ -39,17 +39,20 @@ void Rows::hand_on(ReturnSetInfo *result, std::uint64_t count) const {
   for (std::uint64_t i = 0; i < count; ++i) tuplestore_puttuple(result->setResult, table_->vals[i]);
 }
 
-Columns::Columns(std::uint64_t row, Rows rows) : tuple_(nullptr), descriptor_(nullptr) {
+Columns::Columns(std::uint64_t row, Rows rows) : descriptor_(nullptr) {
   if (rows.table_ == nullptr || row >= rows.count_) {
     ereport(ERROR, (errcode(ERRCODE_NO_DATA), errmsg("a result has no row " UINT64_FORMAT, row + 1)));
   }
-  tuple_ = rows.table_->vals[row];
   descriptor_ = rows.table_->tupdesc;
+  if (descriptor_->natts > kMost) elog(ERROR, "a result has %d columns", descriptor_->natts);
+  // At once: behind a NULL each column by itself would be looked for from the first one on.
+  heap_deform_tuple(rows.table_->vals[row], descriptor_, values_, nulls_);
 }
 
 Datum Columns::typed(Oid type, bool *null) {
   require_column(descriptor_, ++column_, type);
-  return SPI_getbinval(tuple_, descriptor_, column_, null);
+  *null = nulls_[column_ - 1];
+  return values_[column_ - 1];
 }
 
 Datum Columns::typed(Oid type) {

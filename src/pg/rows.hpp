@@ -75,8 +75,11 @@ class Columns {
     return get(value);
   }
 
-  HeapTuple tuple_;
+  static constexpr int kMost = 64;  // columns of a statement of ours
+
   TupleDesc descriptor_;
+  Datum values_[kMost];
+  bool nulls_[kMost];
   int column_ = 0;
 };
 

@@ -335,6 +335,8 @@ bool record_run(Oid schema, const char *source, const char *run_by, TimestampTz 
   const bool was_unmapped = is_unmapped(*found);
   const bool news = add_result(found, begin, result, run_by);
   const RunRecord run = *found;
+  DatabaseRecord *record = find_database(MyDatabaseId);
+  if (result.outcome == TickOutcome::kPartial && record != nullptr) wake_worker(record);  // for the rest
   LWLockRelease(shared->lock);
   if (!was_unmapped) log_unmapped(source, run);
   return news;

@@ -220,13 +220,30 @@ bool has_more(const Tick &tick) {
   return tick.result.outcome == TickOutcome::kDone && tick.steps != nullptr && tick.next < tick.steps->size();
 }
 
+namespace {
+
+// How many of the next steps are stored in one go: a thousand, or as many as their texts allow.
+std::size_t next_set(const Tick &tick) {
+  constexpr std::size_t kMostBytes = 16 * 1024 * 1024;
+  const std::size_t most = Min(kAtOnce, tick.steps->size() - tick.next);
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < most; ++i) {
+    const Observed &observed = *(*tick.steps)[tick.next + i].observed;
+    bytes += observed.key.tenant.size() + observed.key.endpoint.size() + observed.observation.message.size();
+    if (bytes > kMostBytes) return Max(i, static_cast<std::size_t>(1));
+  }
+  return most;
+}
+
+}  // namespace
+
 void store_more(Tick *tick) {
   if (!has_more(*tick)) return;
   if (!wait_for_incidents(tick->schema) || !is_the_same(*tick)) {
     tick->result.outcome = TickOutcome::kBusy;
     return;
   }
-  const std::size_t count = Min(kAtOnce, tick->steps->size() - tick->next);
+  const std::size_t count = next_set(*tick);
   SPI_connect();
   store_due(tick, tick->steps->data() + tick->next, count);
   SPI_finish();
