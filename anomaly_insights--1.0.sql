@@ -171,10 +171,10 @@ RETURNS TABLE (
   transient_retried_ended bigint, rate_limited_retried_ended bigint, rate_limited_retried_delivered bigint,
   transient_failed bigint, rate_limited_failed bigint,
   near_failure bigint, delivered_attempts bigint, oldest_pending_seconds bigint, unmapped bigint,
-  detector_settled bigint, detector_failures bigint)
+  detector_settled bigint, detector_failures bigint, transient_before bigint)
 AS 'MODULE_PATHNAME', 'ai_rollup_cells' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 1000;
 COMMENT ON FUNCTION @extschema@.rollup_cells(@extschema@.delivery_rollup) IS
-  'a rollup as rows, one for each tenant, endpoint and slot in which there are deliveries; failures are failed and dead_letter, settled those and delivered, as in the reports; detector_failures and detector_settled also hold what is not delivered and has the label of a failure';
+  'a rollup as rows, one for each tenant, endpoint and slot in which there are deliveries; failures are failed and dead_letter, settled those and delivered, as in the reports; detector_failures and detector_settled also hold what is not delivered and has the label of a failure; transient_before are delivered ones whose label says that the failure before was transient';
 
 -- Triage -------------------------------------------------------------------------------------------------------------
 

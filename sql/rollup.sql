@@ -49,7 +49,8 @@ SELECT tenant_id, endpoint, date_trunc('hour', created_at, 'UTC') AS slot_start,
        coalesce(sum(greatest(attempts, 1)) FILTER (WHERE arrived), 0) AS delivered_attempts,
        coalesce(ceil(extract(epoch FROM date_trunc('hour', created_at, 'UTC') + interval '1 hour' - min(created_at) FILTER (WHERE status = 'pending'))) - 1, 0)::bigint AS oldest_pending_seconds,
       count(*) FILTER (WHERE (status IN ('delivered', 'failed', 'dead_letter', 'pending')) IS NOT TRUE) AS unmapped,
-       count(*) FILTER (WHERE arrived OR failure) AS detector_settled, count(*) FILTER (WHERE failure AND NOT arrived) AS detector_failures
+       count(*) FILTER (WHERE arrived OR failure) AS detector_settled, count(*) FILTER (WHERE failure AND NOT arrived) AS detector_failures,
+       0::bigint AS transient_before
 FROM d, LATERAL (SELECT coalesce(status = 'delivered', false) AS arrived,
   coalesce(status IN ('failed', 'dead_letter'), false) OR coalesce(triage_label IN ('permanent_4xx', 'transient_endpoint_down'), false) AS failure,
   coalesce(status IN ('delivered', 'failed', 'dead_letter'), false) AS ended, coalesce(triage_label = 'rate_limited', false) AS limited,

@@ -310,19 +310,21 @@ SELECT outcome($$SELECT delivery_source_register('code_texts', 'no', '{"http_sta
 \pset tuples_only off
 \pset format aligned
 
--- The oracle: what a delivery is to each source, its label by calling triage_classify for each row; and that label by hand.
+-- The oracle: what a delivery is to each source, its label by calling triage_classify for each row, or, where a retry
+-- delivered it, that of the failure before; and either by hand.
 CREATE VIEW facts AS
   SELECT s.source, b.id, b.tenant_id, b.endpoint, b.attempts, coalesce(b.status, 'NULL') AS state,
-         CASE WHEN t.score > 50 AND (b.attempts > 1 OR b.status IS DISTINCT FROM 'delivered') THEN t.label END AS label,
+         CASE WHEN t.score > 50 AND b.status IS DISTINCT FROM 'delivered' THEN t.label END AS label,
+         CASE WHEN t.score > 50 AND b.status = 'delivered' AND b.attempts > 1 THEN t.label END AS before,
          CASE s.seen WHEN 'all' THEN k.by_all WHEN 'code' THEN k.by_code WHEN 'error' THEN k.by_error WHEN 'status' THEN k.by_status END AS by_hand
   FROM sources s CROSS JOIN base b JOIN kinds k ON k.kind = b.endpoint,
     triage_classify(CASE WHEN b.status IN ('failed', 'dead_letter') THEN 'failed' END, CASE WHEN s.seen IN ('all', 'code') THEN b.code END,
                     CASE WHEN s.seen IN ('all', 'error') THEN b.error END) t
   WHERE s.seen <> 'column'
   UNION ALL
-  SELECT s.source, b.id, b.tenant_id, b.endpoint, b.attempts, coalesce(b.status, 'NULL'), b.triage_label, CASE b.endpoint WHEN 'down' THEN 'permanent_4xx' END
+  SELECT s.source, b.id, b.tenant_id, b.endpoint, b.attempts, coalesce(b.status, 'NULL'), b.triage_label, NULL, CASE b.endpoint WHEN 'down' THEN 'permanent_4xx' END
   FROM sources s CROSS JOIN stored b WHERE s.seen = 'column';
-SELECT count(*) AS deliveries, count(*) FILTER (WHERE label IS DISTINCT FROM by_hand) AS wrong FROM facts;
+SELECT count(*) AS deliveries, count(*) FILTER (WHERE coalesce(label, before) IS DISTINCT FROM by_hand) AS wrong, count(before) AS before FROM facts;
 -- by the function that is meant for it, the same
 SELECT count(*) FILTER (WHERE triage_label(CASE WHEN status IN ('failed', 'dead_letter') THEN 'failed' END, code, error) IS DISTINCT FROM by_all) AS wrong
 FROM base JOIN kinds USING (status, error, code);
@@ -342,13 +344,26 @@ SELECT s.source, (SELECT jsonb_object_agg(triage_label, deliveries) FROM labels 
 FROM sources s, operator_insights_summary(source => s.source, as_of => :t) j, LATERAL (
   SELECT count(*) AS total, count(*) FILTER (WHERE state = 'delivered') AS delivered, count(*) FILTER (WHERE state = 'failed') AS failed,
          count(*) FILTER (WHERE state = 'dead_letter') AS dead_letter,
-         count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE label = 'transient_endpoint_down') AS transient,
-         count(*) FILTER (WHERE label = 'transient_endpoint_down' AND attempts > 1 AND state = 'delivered') AS retried
+         count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE coalesce(label, before) = 'transient_endpoint_down') AS transient,
+         count(*) FILTER (WHERE coalesce(label, before) = 'transient_endpoint_down' AND attempts > 1 AND state = 'delivered') AS retried
   FROM facts f WHERE f.source = s.source) o ORDER BY s.source;
 -- of one tenant
 SELECT s.source, bool_and(d.deliveries = o.n) AS agrees, sum(d.deliveries) AS total FROM sources s, triage_distribution(source => s.source, tenant => 'tenant 1', as_of => :t) d,
   LATERAL (SELECT count(*) AS n FROM facts f WHERE f.source = s.source AND f.tenant_id = 'tenant 1' AND coalesce(f.label, 'unclassified') = d.triage_label) o
 WHERE s.source = 'all known' GROUP BY s.source;
+
+-- What was delivered is in no list of a label, but where the table has stored one.
+SELECT s.source, count(*) FILTER (WHERE d.status_class = 'delivered') AS delivered, count(d.triage_label) FILTER (WHERE d.status_class = 'delivered') AS labelled,
+       bool_and(d.triage_label IS NOT DISTINCT FROM f.label) AS agrees
+FROM sources s, delivery_search('{"hours": 1}', 1000, source => s.source, as_of => :t) d, facts f WHERE f.source = s.source AND f.id::text = d.delivery_id GROUP BY s.source ORDER BY s.source;
+SELECT l.label, count(*) AS found, count(*) FILTER (WHERE d.status_class = 'delivered') AS delivered
+FROM unnest(ARRAY['transient_endpoint_down', 'permanent_4xx', 'rate_limited', 'unknown', 'unclassified']) l (label), delivery_search(jsonb_build_object('hours', 1, 'triage_label', l.label), 1000, source => 'all known', as_of => :t) d
+GROUP BY l.label ORDER BY l.label;
+-- a rollup of one's own has it by the same words; what was not delivered by a retry has no failure before
+SELECT status, attempts, c.transient_endpoint_down AS transient, c.transient_before, c.transient_retried_delivered AS transient_retried, c.rate_limited, c.rate_limited_retried_delivered AS limited_retried, c.unknown, c.reference_failures
+FROM (VALUES ('delivered', 2), ('delivered', 1), ('delivered', NULL), ('failed', 2), ('pending', 2)) v (status, attempts),
+  LATERAL (SELECT delivery_rollup_agg(delivery_rollup_shape(:t - interval '1 minute', '1 hour', 1), :t, 't', 'e', status, label, attempts, NULL)
+           FROM unnest(ARRAY['was transient_endpoint_down', 'was rate_limited', 'was permanent_4xx', 'was unknown', 'was it', 'was ']) label) r (rollup), rollup_cells(rollup) c;
 
 -- The detector: what has not arrived and has a label that says so is a failure, a pending delivery too; to the
 -- reference one that has arrived as well.

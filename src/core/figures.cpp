@@ -40,7 +40,8 @@ double retry_success_rate(const Tally &tally) {
 }
 
 double transient_retry_success_rate(const Tally &tally) {
-  return percent(tally[Counter::kTransientRetriedDelivered], tally[Counter::kTransient]);
+  return percent(tally[Counter::kTransientRetriedDelivered],
+                 tally[Counter::kTransient] + tally[Counter::kTransientBefore]);
 }
 
 double first_attempt_success_rate(const Tally &tally) {

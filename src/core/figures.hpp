@@ -31,7 +31,7 @@ std::optional<double> success_rate(const Tally &tally);  // delivered / settled;
 double reference_success_rate(const Tally &tally);       // delivered / total, as the original has it
 double failure_rate(const Tally &tally);                 // failures / total
 double retry_success_rate(const Tally &tally);           // of those attempted more than once, the delivered ones
-// Of the transient ones, those that were delivered after more than one attempt.
+// Of those that are transient, or were before they arrived, those that were delivered after more than one attempt.
 double transient_retry_success_rate(const Tally &tally);
 // Of the deliveries whose first attempt has an outcome (they settled, or were attempted again), those it delivered.
 double first_attempt_success_rate(const Tally &tally);

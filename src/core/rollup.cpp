@@ -111,8 +111,9 @@ void Rollup::prepare_raises() {
   attempts_position_ = position(Counter::kDeliveredAttempts);
   seconds_position_ = position(Counter::kPendingSeconds);
   for (std::size_t kind = 0; kind < kKinds; ++kind) {
-    const Traits traits{static_cast<StatusClass>(kind / (kLabelClasses * 4)),
-                        static_cast<LabelClass>(kind / 4 % kLabelClasses), (kind & 2) != 0, (kind & 1) != 0};
+    const Traits traits{static_cast<StatusClass>(kind / (kLabelClasses * 8)),
+                        static_cast<LabelClass>(kind / 8 % kLabelClasses), (kind & 2) != 0, (kind & 1) != 0,
+                        (kind & 4) != 0};
     Raises &raises = raises_[kind_of(traits)];
     for (CounterSet set = counters_of(traits) & shape_.counters; set != 0; set &= set - 1) {
       raises.position[raises.count++] = position_of(shape_.counters, __builtin_ctz(set));
@@ -124,8 +125,10 @@ void Rollup::add(const Delivery &delivery) {
   const std::uint32_t slot = slot_of(delivery.created_at);
   if (slot == SlotGrid::kOutside) return;
   const StatusClass status = statuses_.classify(shape_.statuses, delivery.status);
+  Text label = delivery.triage_label;
+  const bool past = take_past(label);
   const Raises &raises =
-      raises_[kind_of({status, label_class(delivery.triage_label), delivery.is_retried(), delivery.is_last_chance()})];
+      raises_[kind_of({status, label_class(label), delivery.is_retried(), delivery.is_last_chance(), past})];
 
   Record &record = find_or_add(delivery.tenant, delivery.endpoint);
   // The total is the first counter and the largest; when it is full, the slot goes on in another cell of the log.

@@ -101,7 +101,8 @@ class Rollup {
   static std::size_t kind_of(const Traits &traits) {
     const auto status = static_cast<std::size_t>(traits.status);
     const auto label = static_cast<std::size_t>(traits.label);
-    return ((status * kLabelClasses + label) * 2 + (traits.retried ? 1 : 0)) * 2 + (traits.last_chance ? 1 : 0);
+    return (status * kLabelClasses + label) * 8 + (traits.past_label ? 4U : 0U) + (traits.retried ? 2U : 0U) +
+           (traits.last_chance ? 1U : 0U);
   }
   void prepare_raises();
   void add_amounts(Record &record, StatusClass status, const Delivery &delivery);
@@ -132,7 +133,7 @@ class Rollup {
   StatusCache statuses_;
 
   // For each kind of delivery (see kind_of): which counters of a cell it raises by one.
-  static constexpr std::size_t kKinds = std::size_t{kStatusClasses} * kLabelClasses * 2 * 2;
+  static constexpr std::size_t kKinds = std::size_t{kStatusClasses} * kLabelClasses * 2 * 2 * 2;
   struct Raises {
     std::uint8_t count;
     std::uint8_t position[kCounters];

@@ -9,6 +9,7 @@ bool is_consistent(const Tally &tally, CounterSet kept) {
   const auto at_most = [&](Counter part, Counter whole) {
     return (kept & bit(whole)) == 0 || tally[part] <= tally[whole];
   };
+  const auto has = [&](Counter counter) { return (kept & bit(counter)) != 0; };
   const std::uint64_t by_status =
       tally[Counter::kDelivered] + tally[Counter::kFailed] + tally[Counter::kDeadLetter] + tally[Counter::kPending];
   if (tally[Counter::kTotal] == 0 || by_status + tally[Counter::kUnmapped] > tally[Counter::kTotal] ||
@@ -25,7 +26,10 @@ bool is_consistent(const Tally &tally, CounterSet kept) {
          at_most(Counter::kRetriedDelivered, Counter::kRetriedEnded) &&
          at_most(Counter::kRetriedDelivered, Counter::kDelivered) &&
          at_most(Counter::kTransientRetriedDelivered, Counter::kRetriedDelivered) &&
-         at_most(Counter::kTransientRetriedDelivered, Counter::kTransient) &&
+         at_most(Counter::kTransientBefore, Counter::kTransientRetriedDelivered) &&
+         (!has(Counter::kTransient) || !has(Counter::kTransientBefore) ||
+          tally[Counter::kTransientRetriedDelivered] <=
+              tally[Counter::kTransient] + tally[Counter::kTransientBefore]) &&
          at_most(Counter::kTransientRetriedDelivered, Counter::kTransientRetriedEnded) &&
          at_most(Counter::kTransientRetriedEnded, Counter::kRetriedEnded) &&
          at_most(Counter::kRateLimitedRetriedDelivered, Counter::kRateLimitedRetriedEnded) &&

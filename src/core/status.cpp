@@ -68,6 +68,17 @@ LabelClass label_class(Text label) noexcept {
   return LabelClass::kOther;
 }
 
+bool take_past(Text &label) noexcept {
+  if (label.substr(0, kPastLabel.size()) != kPastLabel) return false;
+  const Text before = label.substr(kPastLabel.size());
+  for (int i = 0; i < kLabelClasses; ++i) {
+    if (before != std::string_view(kLabels[i])) continue;
+    label = before;
+    return true;
+  }
+  return false;
+}
+
 std::size_t StatusMap::lower_bound(std::string_view value) const noexcept {
   const auto at = std::lower_bound(entries_.begin(), entries_.end(), value,
                                    [this](const Entry &entry, std::string_view v) { return raw(entry) < v; });

@@ -32,6 +32,12 @@ const char *label_name(LabelClass label);
 // The class of a stored label; kNone for NULL.
 LabelClass label_class(Text label) noexcept;
 
+// Stands before the label of the failure from which a delivery recovered, which is none of the delivery itself.
+constexpr std::string_view kPastLabel = "was ";
+
+// Takes kPastLabel off a label before a class. Whether it was there.
+bool take_past(Text &label) noexcept;
+
 // Whether the original counts a row with this label as a failure.
 constexpr bool says_failure(LabelClass label) {
   return label == LabelClass::kTransient || label == LabelClass::kPermanent;

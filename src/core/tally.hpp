@@ -38,8 +38,9 @@ enum class Counter : std::uint8_t {
   kDeliveredAttempts,  // the attempts of delivered ones, at least one each
   kPendingSeconds,     // whole seconds from the oldest pending one to the last instant of the slot
   kUnmapped,           // of a status that nobody knows
+  kTransientBefore,    // of those that recovered: the failure before was transient; in none of the labels
 };
-constexpr int kCounters = 25;
+constexpr int kCounters = 26;
 
 using CounterSet = std::uint32_t;  // bit i: counter i
 
@@ -61,8 +62,8 @@ constexpr CounterSet kStatusCounters = bit(Counter::kTotal) | bit(Counter::kDeli
 constexpr CounterSet kSummaryCounters =
     kStatusCounters | bit(Counter::kTransient) | bit(Counter::kPermanent) | bit(Counter::kRateLimited) |
     bit(Counter::kOtherLabel) | bit(Counter::kRetried) | bit(Counter::kRetriedEnded) | bit(Counter::kRetriedDelivered) |
-    bit(Counter::kTransientRetriedDelivered) | bit(Counter::kNearFailure) | bit(Counter::kDeliveredAttempts) |
-    bit(Counter::kPendingSeconds);
+    bit(Counter::kTransientRetriedDelivered) | bit(Counter::kTransientBefore) | bit(Counter::kNearFailure) |
+    bit(Counter::kDeliveredAttempts) | bit(Counter::kPendingSeconds);
 
 // Those of them that the smaller reports look at.
 constexpr CounterSet kDistributionCounters = bit(Counter::kTotal) | bit(Counter::kTransient) |
@@ -70,8 +71,8 @@ constexpr CounterSet kDistributionCounters = bit(Counter::kTotal) | bit(Counter:
                                              bit(Counter::kOtherLabel);
 constexpr CounterSet kCompareCounters = kStatusCounters | bit(Counter::kRetried) | bit(Counter::kRetriedEnded) |
                                         bit(Counter::kRetriedDelivered) | bit(Counter::kDeliveredAttempts);
-constexpr CounterSet kRetryCounters =
-    kCompareCounters | bit(Counter::kTransient) | bit(Counter::kTransientRetriedDelivered);
+constexpr CounterSet kRetryCounters = kCompareCounters | bit(Counter::kTransient) |
+                                      bit(Counter::kTransientRetriedDelivered) | bit(Counter::kTransientBefore);
 
 // What the advice on replays looks at, beside those of the detector.
 constexpr CounterSet kReplayCounters = bit(Counter::kTotal) | bit(Counter::kFailed) | bit(Counter::kDeadLetter) |
@@ -84,10 +85,12 @@ constexpr CounterSet kReplayCounters = bit(Counter::kTotal) | bit(Counter::kFail
 constexpr CounterSet kFailureCounters =
     bit(Counter::kSettled) | bit(Counter::kFailures) | bit(Counter::kReferenceFailures);
 
-// Those to which the triage label matters, and those to which the attempts do.
+// Those to which the triage label matters, and those to which the attempts do. The first are all that know the label of
+// the failure from which a delivery recovered.
 constexpr CounterSet kLabelAndAttemptCounters =
     bit(Counter::kTransientRetriedDelivered) | bit(Counter::kTransientRetriedEnded) |
-    bit(Counter::kRateLimitedRetriedEnded) | bit(Counter::kRateLimitedRetriedDelivered);
+    bit(Counter::kRateLimitedRetriedEnded) | bit(Counter::kRateLimitedRetriedDelivered) |
+    bit(Counter::kTransientBefore);
 constexpr CounterSet kLabelCounters = kLabelAndAttemptCounters | bit(Counter::kTransient) | bit(Counter::kPermanent) |
                                       bit(Counter::kRateLimited) | bit(Counter::kOtherLabel) |
                                       bit(Counter::kTransientFailed) | bit(Counter::kRateLimitedFailed);
@@ -101,6 +104,7 @@ struct Traits {
   LabelClass label = LabelClass::kNone;
   bool retried = false;      // attempted more than once
   bool last_chance = false;  // at most one attempt is left
+  bool past_label = false;   // the label is that of the failure from which it recovered
 };
 
 constexpr CounterSet counters_of_status(StatusClass status, bool label_failure) {
@@ -158,13 +162,15 @@ constexpr CounterSet counters_of_retries(const Traits &traits) {
   const bool transient = traits.label == LabelClass::kTransient;
   if (!transient && traits.label != LabelClass::kRateLimited) return 0;
   const bool delivered = traits.status == StatusClass::kDelivered;
+  const bool recovered = delivered && traits.retried;
+  if (traits.past_label && !recovered) return 0;
   const bool failed = has_failed(traits.status);
-  CounterSet set = 0;
+  CounterSet set = traits.past_label && transient ? bit(Counter::kTransientBefore) : 0;
   if (failed) set |= bit(transient ? Counter::kTransientFailed : Counter::kRateLimitedFailed);
   if (traits.retried && (delivered || failed)) {
     set |= bit(transient ? Counter::kTransientRetriedEnded : Counter::kRateLimitedRetriedEnded);
   }
-  if (traits.retried && delivered) {
+  if (recovered) {
     set |= bit(transient ? Counter::kTransientRetriedDelivered : Counter::kRateLimitedRetriedDelivered);
   }
   return set;
@@ -172,8 +178,9 @@ constexpr CounterSet counters_of_retries(const Traits &traits) {
 
 // The counters that a delivery raises by one.
 constexpr CounterSet counters_of(const Traits &traits) {
-  return bit(Counter::kTotal) | counters_of_status(traits.status, says_failure(traits.label)) |
-         counters_of_label(traits.label) | counters_of_attempts(traits) | counters_of_retries(traits);
+  const LabelClass label = traits.past_label ? LabelClass::kNone : traits.label;
+  return bit(Counter::kTotal) | counters_of_status(traits.status, says_failure(label)) | counters_of_label(label) |
+         counters_of_attempts(traits) | counters_of_retries(traits);
 }
 
 // No counter may be larger: a double still holds it exactly, and the sum of any that are real cannot overflow.

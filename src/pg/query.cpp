@@ -1,7 +1,5 @@
 #include "query.hpp"
 
-#include <algorithm>
-
 #include "catalog.hpp"
 #include "source_expression.hpp"
 #include "statement.hpp"
@@ -192,25 +190,31 @@ const char *number_expression(const Source &source, Field field) {
   }
 }
 
-// What was delivered at once has no label, whatever its answer says; what took more attempts has that of the failure
-// before, by which one knows how often a retry helps.
-void append_delivered_at_once(StringInfo query, const Source &source) {
-  if (source.field(Field::kAttempts) != nullptr) {
-    appendStringInfo(query, "(%s > 1) IS NOT TRUE AND ", number_expression(source, Field::kAttempts));
+// A call of triage_label(). Where it may have failed by its status, that is told, too.
+void append_triage(StringInfo query, const ScanRequest &request, bool may_have_failed) {
+  const Source &source = *request.source;
+  appendStringInfo(query, "%s.triage_label(", schema_name(request.schema));
+  if (may_have_failed) {
+    appendStringInfoString(query, "CASE WHEN ");
+    append_status_in(query, source, kFailedStatuses);
+    appendStringInfoString(query, " THEN 'failed' END");
+  } else {
+    appendStringInfoString(query, "NULL::text");
   }
-  append_status_in(query, source, kDeliveredStatuses);
+  append_number(query, source, Field::kHttpStatus);
+  append_as(query, source.field(Field::kError), "text");
+  appendStringInfoChar(query, ')');
 }
 
-// What triage_label() is told of the status: whether it means failed, where that may be.
-void append_failed_word(StringInfo query, const Source &source, bool may_have_failed) {
-  if (!may_have_failed) return appendStringInfoString(query, "NULL::text");
-  appendStringInfoString(query, "CASE WHEN ");
-  append_status_in(query, source, kFailedStatuses);
-  appendStringInfoString(query, " THEN 'failed' END");
-}
-
-bool is_empty(const StatusSet &statuses) {
-  return std::none_of(statuses.begin(), statuses.end(), [](bool wanted) { return wanted; });
+// What was delivered has no label, whatever its answer says. That of the failure before tells how often a retry helps.
+void append_delivered_label(StringInfo query, const ScanRequest &request) {
+  if (!request.past_labels || request.source->field(Field::kAttempts) == nullptr) {
+    return appendStringInfoString(query, "NULL");
+  }
+  appendStringInfo(query, "CASE WHEN %s > 1 THEN '%s' || ", number_expression(*request.source, Field::kAttempts),
+                   kPastLabel.data());
+  append_triage(query, request, false);
+  appendStringInfoString(query, " END");
 }
 
 }  // namespace
@@ -226,23 +230,13 @@ void append_label(StringInfo query, const ScanRequest &request) {
     append_as(query, request.labels ? source.field(Field::kTriageLabel) : nullptr, "text");
     return;
   }
-  const bool all = is_empty(request.unlabelled);
-  appendStringInfoString(query, ", CASE");
-  if (!all) {
-    appendStringInfoString(query, " WHEN ");
-    append_status_in(query, source, request.unlabelled);
-    appendStringInfoString(query, " THEN NULL");
-  }
-  if (!request.unlabelled[static_cast<std::size_t>(StatusClass::kDelivered)]) {
-    appendStringInfoString(query, " WHEN ");
-    append_delivered_at_once(query, source);
-    appendStringInfoString(query, " THEN NULL");
-  }
-  appendStringInfo(query, " ELSE %s.triage_label(", schema_name(request.schema));
-  append_failed_word(query, source, all);
-  append_number(query, source, Field::kHttpStatus);
-  append_as(query, source.field(Field::kError), "text");
-  appendStringInfoString(query, ") END");
+  appendStringInfoString(query, ", CASE WHEN ");
+  append_status_in(query, source, request.failed_alike ? kSettledStatuses : kDeliveredStatuses);
+  appendStringInfoString(query, " THEN ");
+  append_delivered_label(query, request);
+  appendStringInfoString(query, " ELSE ");
+  append_triage(query, request, !request.failed_alike);
+  appendStringInfoString(query, " END");
 }
 
 namespace {

@@ -17,6 +17,7 @@ using StatusSet = std::array<bool, kStatusClasses>;
 using LabelSet = std::array<bool, kLabelClasses>;
 constexpr StatusSet kFailedStatuses = {false, true, true, false, false};
 constexpr StatusSet kDeliveredStatuses = {true, false, false, false, false};
+constexpr StatusSet kSettledStatuses = {true, true, true, false, false};
 
 // Which deliveries somebody asks for, beside their time. What is not given is not asked for.
 struct DeliveryFilter {
@@ -41,7 +42,8 @@ struct ScanRequest {
   bool ungrouped;                // tenants and endpoints do not matter: all deliveries are one group
   bool attempts;                 // the shape looks at attempts
   bool labels;                   // and triage labels: those of the source, or what triage_label() makes of its failures
-  StatusSet unlabelled;          // but for statuses that say all that is asked, of whose deliveries none is made
+  bool failed_alike;             // of which none is made for what failed by its status, since that says all
+  bool past_labels;              // and for what a retry delivered, that of the failure before, behind kPastLabel
   const DeliveryFilter *filter;  // of which deliveries beside; null: all
 };
 

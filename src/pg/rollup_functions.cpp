@@ -26,6 +26,7 @@ namespace {
 // One cell as a row. The caller reads, this raises; so it gets plain values.
 void put_cell(ReturnSetInfo *result, const RollupReader::Group &group, Timestamp start, Timestamp end,
               const Tally &tally) {
+  constexpr int kFirst = static_cast<int>(Counter::kUnmapped) + 1;
   constexpr int kColumns = 4 + kCounters + 2;
   Datum values[kColumns];
   bool nulls[kColumns] = {};
@@ -41,12 +42,13 @@ void put_cell(ReturnSetInfo *result, const RollupReader::Group &group, Timestamp
   const auto put_count = [&](int column, std::uint64_t count) {
     values[column] = Int64GetDatum(static_cast<int64>(count));
   };
-  for (int i = 0; i < kCounters; ++i) put_count(4 + i, tally.counts[static_cast<std::size_t>(i)]);
+  for (int i = 0; i < kFirst; ++i) put_count(4 + i, tally.counts[static_cast<std::size_t>(i)]);
   // By these names the reports go by the status alone; what the detector counts stands at the end.
   put_count(4 + static_cast<int>(Counter::kSettled), settled_of(tally));
   put_count(4 + static_cast<int>(Counter::kFailures), failures_of(tally));
-  put_count(4 + kCounters, tally[Counter::kSettled]);
-  put_count(4 + kCounters + 1, tally[Counter::kFailures]);
+  put_count(4 + kFirst, tally[Counter::kSettled]);
+  put_count(4 + kFirst + 1, tally[Counter::kFailures]);
+  put_count(4 + kFirst + 2, tally[Counter::kTransientBefore]);
   tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

@@ -17,16 +17,6 @@ bool labels_may_say_failure(const Source *source) {
          source->field(Field::kError) != nullptr;
 }
 
-// The statuses whose deliveries count the same with any label.
-StatusSet unlabelled_for(CounterSet counters) {
-  if ((counters & kLabelCounters) != 0) return {};
-  StatusSet statuses = kFailedStatuses;
-  if ((counters & bit(Counter::kReferenceFailures)) == 0) {
-    statuses[static_cast<std::size_t>(StatusClass::kDelivered)] = true;
-  }
-  return statuses;
-}
-
 }  // namespace
 
 Window window_arguments(FunctionCallInfo fcinfo, int hours, int as_of) {
@@ -61,7 +51,8 @@ ScanResult scan_window(Oid schema, const WindowScan &scan) {
   request.attempts = (scan.counters & kAttemptCounters) != 0;
   request.labels = (scan.counters & kLabelCounters) != 0 ||
                    ((scan.counters & kFailureCounters) != 0 && labels_may_say_failure(request.source));
-  request.unlabelled = unlabelled_for(scan.counters);
+  request.failed_alike = (scan.counters & kLabelCounters) == 0;
+  request.past_labels = (scan.counters & kLabelAndAttemptCounters) != 0;
   return scan_rollup(request);
 }
 

@@ -321,6 +321,9 @@ TEST(Figures, ByTheirDefinitions) {
   EXPECT_EQ(transient_retry_success_rate(tally), 44.4);  // 40 / 90
   EXPECT_EQ(first_attempt_success_rate(tally), 53.2);    // (400 - 70) / (600 + 130 - 110)
   EXPECT_EQ(mean_attempts(tally), 1.33);                 // 533 / 400 = 1.3325
+  Tally before = tally;
+  before.counts[static_cast<std::size_t>(Counter::kTransientBefore)] = 10;
+  EXPECT_EQ(transient_retry_success_rate(before), 40.0);  // 40 / (90 + 10)
 }
 
 // Where nothing has settled there is no rate, neither 0 nor 100.

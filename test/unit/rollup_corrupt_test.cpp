@@ -231,7 +231,7 @@ TEST(RollupCorrupt, Header) {
       {"second letter", with(1, "r"), "other bytes"},
       {"version 0", with(2, std::string(1, '\0')), "version"},
       {"version 2", with(2, "\x02"), "version"},
-      {"an unknown counter", with(4, "\x81\x80\x80\x10"), "counters are unknown"},
+      {"an unknown counter", with(4, "\x81\x80\x80\x20"), "counters are unknown"},
       {"no total", with(4, "\x7e"), "counters are unknown"},
       {"no counters", with(4, std::string(1, '\0')), "counters are unknown"},
       {"far too many counters", with(4, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "counters are unknown"},
@@ -316,7 +316,7 @@ TEST(RollupCorrupt, Slots) {
 
 TEST(RollupCorrupt, Counters) {
   expect_refused({
-      {"unknown", one_cell(0x2000001, {1, 1}), "a counter is unknown"},
+      {"unknown", one_cell(0x4000001, {1, 1}), "a counter is unknown"},
       {"far unknown", one_cell(kHuge | 1, {1, 1}), "a counter is unknown"},
       {"not kept", one_cell(0x03, {1, 1}, kRateCounters), "a counter is unknown"},
       {"none", one_cell(0, {}), "contradict"},
@@ -361,6 +361,7 @@ TEST(RollupCorrupt, Contradictions) {
                 {5, 2, 2, 1}),
        "contradict"},
       {"near failure, not pending", one_cell(total | bit(Counter::kNearFailure), {5, 1}), "contradict"},
+      {"transient before, not retried", one_cell(total | bit(Counter::kTransientBefore), {5, 1}), "contradict"},
       {"transient retried, not transient",
        one_cell(total | bit(Counter::kDelivered) | bit(Counter::kRetried) | bit(Counter::kRetriedEnded) |
                     bit(Counter::kRetriedDelivered) | bit(Counter::kTransientRetriedDelivered),

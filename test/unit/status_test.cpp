@@ -164,6 +164,24 @@ TEST(Status, LabelClasses) {
   EXPECT_EQ(label_class(Text()), LabelClass::kNone);
 }
 
+TEST(Status, LabelsOfTheFailureBefore) {
+  for (const std::string label : {"transient_endpoint_down", "permanent_4xx", "rate_limited", "unknown"}) {
+    const std::string past = "was " + label;
+    Text text = past;
+    EXPECT_TRUE(take_past(text)) << label;
+    EXPECT_EQ(text, label);
+    text = label;
+    EXPECT_FALSE(take_past(text)) << label;
+    EXPECT_EQ(text, label);
+  }
+  for (const Text label :
+       {Text(), Text(""), Text("was "), Text("was it"), Text("was was unknown"), Text("Was unknown")}) {
+    Text text = label;
+    EXPECT_FALSE(take_past(text)) << label;
+    EXPECT_EQ(text.data(), label.data());
+  }
+}
+
 TEST(Status, LabelsThatSayFailure) {
   EXPECT_TRUE(says_failure(LabelClass::kPermanent));
   EXPECT_TRUE(says_failure(LabelClass::kTransient));

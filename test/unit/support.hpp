@@ -151,9 +151,13 @@ inline Counts counts_of(StatusClass status, const Row &row) {
   const bool delivered = status == StatusClass::kDelivered;
   const bool failed_by_status = status == StatusClass::kFailed || status == StatusClass::kDeadLetter;
   const bool label_failure = row.label == "permanent_4xx" || row.label == "transient_endpoint_down";
+  const bool recovered = delivered && row.attempts > 1;
+  const bool was_transient = recovered && row.label == "was transient_endpoint_down";
+  const bool was_limited = recovered && row.label == "was rate_limited";
   const bool failure = failed_by_status || (label_failure && !delivered);
   const bool transient = row.label == "transient_endpoint_down";
-  const bool other = row.label && !label_failure && row.label != "rate_limited";
+  const bool past = row.label && row.label->rfind("was ", 0) == 0;
+  const bool other = row.label && !label_failure && row.label != "rate_limited" && !past;
   const bool retried = row.attempts > 1;
   const bool both = row.attempts != Delivery::kNoNumber && row.max_attempts != Delivery::kNoNumber;
   Counts counts{};
@@ -175,10 +179,11 @@ inline Counts counts_of(StatusClass status, const Row &row) {
   count(counts, Counter::kRetriedDelivered) = retried && delivered;
   const bool limited = row.label == "rate_limited";
   const bool ended = delivered || failed_by_status;
-  count(counts, Counter::kTransientRetriedDelivered) = retried && delivered && transient;
-  count(counts, Counter::kTransientRetriedEnded) = retried && ended && transient;
-  count(counts, Counter::kRateLimitedRetriedEnded) = retried && ended && limited;
-  count(counts, Counter::kRateLimitedRetriedDelivered) = retried && delivered && limited;
+  count(counts, Counter::kTransientRetriedDelivered) = (retried && delivered && transient) || was_transient;
+  count(counts, Counter::kTransientRetriedEnded) = (retried && ended && transient) || was_transient;
+  count(counts, Counter::kRateLimitedRetriedEnded) = (retried && ended && limited) || was_limited;
+  count(counts, Counter::kRateLimitedRetriedDelivered) = (retried && delivered && limited) || was_limited;
+  count(counts, Counter::kTransientBefore) = was_transient;
   count(counts, Counter::kTransientFailed) = failed_by_status && transient;
   count(counts, Counter::kRateLimitedFailed) = failed_by_status && limited;
   count(counts, Counter::kNearFailure) =

@@ -11,7 +11,10 @@ using namespace insights;
 using namespace insights::test;
 
 TEST(Tally, CountersOfEveryKind) {
-  const std::vector<Value> labels = {"transient_endpoint_down", "permanent_4xx", "rate_limited", "unknown", "", {}};
+  const std::vector<Value> labels = {
+      "transient_endpoint_down",     "permanent_4xx",    "rate_limited",      "unknown",     "", {},
+      "was transient_endpoint_down", "was rate_limited", "was permanent_4xx", "was unknown",
+  };
   for (int status = 0; status < kStatusClasses; ++status) {
     for (const Value &label : labels) {
       for (const std::int64_t attempts : std::vector<std::int64_t>{Delivery::kNoNumber, -1, 0, 1, 2, 4, 5, 6}) {
@@ -22,8 +25,10 @@ TEST(Tally, CountersOfEveryKind) {
         row.max_attempts = 6;
         const Counts expected = counts_of(status_class, row);
         const Delivery delivery = delivery_of(row);
-        const CounterSet raised = counters_of(
-            {status_class, label_class(delivery.triage_label), delivery.is_retried(), delivery.is_last_chance()});
+        Text text = delivery.triage_label;
+        const bool past = take_past(text);
+        const CounterSet raised =
+            counters_of({status_class, label_class(text), delivery.is_retried(), delivery.is_last_chance(), past});
         for (std::size_t i = 0; i < expected.size(); ++i) {
           if ((kAmounts >> i & 1U) != 0) continue;
           EXPECT_EQ(raised >> i & 1U, expected[i])
@@ -87,7 +92,7 @@ TEST(Tally, SettledAndFailures) {
 }
 
 TEST(Tally, TheMethodsKeepWhatTheyLookAt) {
-  EXPECT_EQ(kAllCounters, (1U << 25) - 1);
+  EXPECT_EQ(kAllCounters, (1U << 26) - 1);
   EXPECT_EQ(kRateCounters, bit(Counter::kTotal) | bit(Counter::kSettled) | bit(Counter::kFailures));
   EXPECT_EQ(kReferenceCounters, bit(Counter::kTotal) | bit(Counter::kReferenceFailures));
 }
