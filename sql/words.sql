@@ -155,6 +155,19 @@ SELECT count(delivery_source_register('d'));
 SELECT total FROM delivery_stats(as_of => '2026-01-15 12:01+00');
 SELECT count(*) FROM anomalies_current();
 
+-- Where statuses are no words, the map has the values that are there; a word in doubt is asked for as well.
+CREATE TABLE codes (created_at timestamptz NOT NULL, endpoint text, done boolean, code smallint, amount numeric);
+SELECT register('{"status": "done"}', 'codes');
+SELECT register('{"status": "code"}', 'codes');
+INSERT INTO codes SELECT now() - i * interval '1 second', 'e', i % 3 = 0, i % 4, i % 2 + 0.5 FROM generate_series(1, 12) i;
+INSERT INTO codes VALUES (now(), 'e', NULL, NULL, NULL);
+SELECT register('{"status": "done"}', 'codes');
+SELECT register('{"status": "code"}', 'codes');
+SELECT register('{"status": "amount"}', 'codes');
+TRUNCATE d;
+SELECT fill('delivered', 'delivered', 'delivered', 'retryable', 'retryable', 'retry', 'sent', 'lost');
+SELECT register();
+
 -- Above 1 % that nobody knows a source is unmapped, until that is over. Here the library may be preloaded or not.
 SELECT delivery_source_drop(name) FROM delivery_sources;
 TRUNCATE d;

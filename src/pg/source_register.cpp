@@ -236,13 +236,6 @@ char *map_statuses(Registration *registration) {
     if (registration->source.statuses.count > 0)
       return JsonbToCString(nullptr, value.val.binary.data, value.val.binary.len);
   }
-  const Oid type = registration->types[static_cast<int>(Field::kStatus)];
-  if (TypeCategory(type) != TYPCATEGORY_STRING && TypeCategory(type) != TYPCATEGORY_ENUM) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("status is of type %s, so the mapping must say what its values mean", format_type_be(type)),
-                    errhint("Add them, for instance {\"statuses\": {\"0\": \"pending\", \"1\": \"delivered\", "
-                            "\"2\": \"failed\"}}.")));
-  }
   return nullptr;
 }
 

@@ -3,6 +3,8 @@
 #include "subtransaction.hpp"
 
 extern "C" {
+#include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -54,9 +56,11 @@ void judge_unknown(const Source &source, const StatusSample &sample) {
                       errhint("Add them, as \"delivered\", \"failed\", \"dead_letter\" or \"pending\".")));
     return;
   }
+  const char *doubtful = doubts(source, sample);
   ereport(ERROR,
           (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("what these statuses mean is not known: %s", unknown),
-           errdetail("%s", where_seen(source, sample)),
+           errdetail("%s%s", where_seen(source, sample),
+                     doubtful != nullptr ? psprintf(" And \"?\" stands for what is in doubt: %s", doubtful) : ""),
            errhint("Say in the mapping what all of them mean, \"delivered\", \"failed\", \"dead_letter\" or "
                    "\"pending\": %s",
                    map_to_paste(sample))));
@@ -101,21 +105,44 @@ const char *map_to_paste(const StatusSample &sample) {
   initStringInfo(&map);
   appendStringInfoString(&map, "{\"statuses\": {");
   const char *separator = "";
+  const bool delivered = has_delivered(sample);
   for (const SeenStatus *seen = sample.seen; seen != end_of(sample); ++seen) {
     if (is_null(seen->raw) || !seen->whole) continue;
     appendStringInfoString(&map, separator);
     escape_json(&map, copy_of(seen->raw));
-    appendStringInfo(&map, ": \"%s\"", seen->status == StatusClass::kUnmapped ? "?" : status_name(seen->status));
+    const bool open = seen->status == StatusClass::kUnmapped || doubt_of(seen->raw, delivered) != nullptr;
+    appendStringInfo(&map, ": \"%s\"", open ? "?" : status_name(seen->status));
     separator = ", ";
   }
   appendStringInfoString(&map, "}}");
   return map.data;
 }
 
+namespace {
+
+// No value of another type is a word that is known.
+void require_map(const Source &source, const StatusSample &sample, Oid type) {
+  const TYPCATEGORY category = TypeCategory(type);
+  if (source.statuses.count > 0 || category == TYPCATEGORY_STRING || category == TYPCATEGORY_ENUM) return;
+  const char *map = has_unknown_word(sample) ? map_to_paste(sample)
+                    : type == BOOLOID        ? "{\"statuses\": {\"true\": \"delivered\", \"false\": \"failed\"}}"
+                                             : "{\"statuses\": {\"0\": \"pending\", \"1\": \"delivered\", \"2\": "
+                                               "\"failed\"}}";
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                  errmsg("status is of type %s, so the mapping must say what its values mean", format_type_be(type)),
+                  has_unknown_word(sample) ? errhint("Say in the mapping what all of them mean, \"delivered\", "
+                                                     "\"failed\", \"dead_letter\" or \"pending\": %s",
+                                                     map)
+                                           : errhint("Add them, for instance %s.", map)));
+}
+
+}  // namespace
+
 StatusSample check_words(const Source &source, Relation relation, Oid type) {
   StatusSample sample = {};
   const ErrorData *error = in_subtransaction(
       [&] { sample = type_is_enum(type) ? sample_labels(source, type) : sample_statuses(source, relation); });
+  require_map(source, sample, type);
   if (error != nullptr) {
     // A row may be mended; until then the source is `failing`.
     ereport(WARNING, (errcode(error->sqlerrcode),

@@ -9,7 +9,7 @@ namespace insights::pg {
 // where the source says itself what its statuses mean.
 const char *doubts(const Source &source, const StatusSample &sample);
 
-// A map to paste: of the sample's words those that are known, and "?" for the others.
+// A map to paste: of the sample's words those that are known, and "?" for the others and for those in doubt.
 const char *map_to_paste(const StatusSample &sample);
 
 // Raises 22023 for a word that nobody knows, and warns where the source has a map that does not know it; and warns of
