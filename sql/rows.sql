@@ -94,5 +94,25 @@ INSERT INTO raw SELECT i, :t, json_build_object('url', 'e', 'state', 'failed', '
 SELECT 1 AS registered FROM delivery_source_register('raw', 'raw', '{"created_at": "at", "endpoint": "payload ->> ''url''", "status": "payload ->> ''state''", "error": "payload ->> ''body''"}');
 SELECT delivery_id, triage_label, length(error) FROM delivery_search('{}', source => 'raw', as_of => :t) ORDER BY delivery_id;
 
+-- A scan says on which of the newest deliveries the mapping raises, though the detector does not need to know; a plain column never raises.
+TRUNCATE raw;
+INSERT INTO raw SELECT i, now() - i * interval '1 second', '{"url": "e", "state": "failed", "code": 503}' FROM generate_series(1, 30) i;
+SELECT 1 AS registered FROM delivery_source_register('raw', 'raw', '{"created_at": "at", "endpoint": "payload ->> ''url''", "status": "payload ->> ''state''", "http_status": "(payload ->> ''code'')::int"}');
+SELECT outcome, deliveries, detail FROM anomalies_scan('raw');
+UPDATE raw SET payload = '{"url": "e", "state": "failed", "code": "none"}' WHERE id = 9;
+SELECT outcome, deliveries, detail FROM anomalies_scan('raw');
+SELECT state, failures, last_error, last_success = last_run AS evaluated FROM anomaly_insights_status() WHERE source = 'raw';
+UPDATE raw SET payload = '{"url": "e", "state": "failed"}' WHERE id = 9;
+SELECT outcome, deliveries, detail FROM anomalies_scan('raw');
+SELECT state, failures, last_error FROM anomaly_insights_status() WHERE source = 'raw';
+
+-- What a sample says of values that no type forbids.
+CREATE TABLE odd (id int PRIMARY KEY, created_at timestamptz, endpoint text, status text, attempt_number int);
+INSERT INTO odd SELECT i, :t, NULL, (ARRAY['delivered', 'failed'])[1 + i % 2], i FROM generate_series(0, 3) i;
+SELECT 1 AS registered FROM delivery_source_register('odd', 'odd');
+SELECT "check", level, detail, hint FROM delivery_source_check('odd') WHERE "check" IN ('endpoint', 'attempts') ORDER BY "check";
+UPDATE odd SET endpoint = 'e', attempt_number = attempt_number + 1 WHERE id < 2;
+SELECT count(*) FROM delivery_source_check('odd') WHERE "check" IN ('endpoint', 'attempts');
+
 DELETE FROM insights.delivery_sources;
 DROP SCHEMA regress_rows CASCADE;

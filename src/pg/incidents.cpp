@@ -36,7 +36,8 @@ void put_result(ReturnSetInfo *result, const Source *source, const TickResult &t
   row.text(Text(source->name));
   row.text(Text(name_of(tick.outcome)));
   tick.outcome == TickOutcome::kDone ? row.count(tick.deliveries) : row.null();
-  tick.error != nullptr ? row.text(Text(tick.error->message)) : row.null();
+  const char *detail = tick.error != nullptr ? tick.error->message : tick.raising;
+  detail != nullptr ? row.text(Text(detail)) : row.null();
   row.store(result);
 }
 

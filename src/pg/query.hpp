@@ -16,6 +16,7 @@ namespace insights::pg {
 using StatusSet = std::array<bool, kStatusClasses>;
 using LabelSet = std::array<bool, kLabelClasses>;
 constexpr StatusSet kFailedStatuses = {false, true, true, false, false};
+constexpr StatusSet kEndedStatuses = {true, true, true, false, false};
 constexpr StatusSet kDeliveredStatuses = {true, false, false, false, false};
 constexpr StatusSet kSettledStatuses = {true, true, true, false, false};
 

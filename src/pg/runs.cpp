@@ -97,20 +97,26 @@ void copy_text(char *to, int size, const char *from) {
   to[length] = '\0';
 }
 
-// Takes a run into the record, which failed where there is an error. Returns whether that is news.
+void add_success(RunRecord *run, TimestampTz begin, const TickResult &result) {
+  run->last_success = begin;
+  run->up_at_success = run->touched;
+  run->deliveries = result.deliveries;
+  run->unmapped = result.unmapped;
+  run->left = result.left;
+  run->raising = result.raising != nullptr;
+}
+
+// Takes a run into the record. Where there is an error it failed, or (`evaluated`) it is evaluated though reports fail.
+// Returns whether that is news.
 bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const char *run_by, const char *message,
-             const TickResult &result) {
+             const TickResult &result, bool evaluated) {
   run->last_run = begin;
   run->duration = Max(0, end - begin);
   run->touched = run->up_at_run = uptime();
   run->last_outcome = message == nullptr ? result.outcome : TickOutcome::kFailed;
   copy_text(run->run_by, sizeof run->run_by, run_by);
+  if (evaluated) add_success(run, begin, result);
   if (message == nullptr) {
-    run->last_success = begin;
-    run->up_at_success = run->touched;
-    run->deliveries = result.deliveries;
-    run->unmapped = result.unmapped;
-    run->left = result.left;
     run->failures = 0;
     run->next_run = 0;
     run->error[0] = '\0';
@@ -118,18 +124,20 @@ bool add_run(RunRecord *run, TimestampTz begin, TimestampTz end, const char *run
   }
   char error[kErrorLength];
   copy_text(error, sizeof error, message);
-  const bool news = std::strcmp(error, run->error) != 0;
+  // Which delivery it is may change with each.
+  const bool news = evaluated ? run->failures == 0 : std::strcmp(error, run->error) != 0;
   copy_text(run->error, sizeof run->error, error);
   run->last_error_at = begin;
   run->up_at_error = run->touched;
   run->failures++;
-  run->next_run = run->touched + wait_after(run->failures, Max(naptime, 1) * kSecond);
+  run->next_run = evaluated ? 0 : run->touched + wait_after(run->failures, Max(naptime, 1) * kSecond);
   return news;
 }
 
 bool add_result(RunRecord *run, TimestampTz begin, const TickResult &result, const char *run_by) {
-  const char *message = result.error != nullptr ? result.error->message : nullptr;
-  return add_run(run, begin, GetCurrentTimestamp(), run_by, message, result);
+  const bool evaluated = result.error == nullptr;
+  const char *message = evaluated ? result.raising : result.error->message;
+  return add_run(run, begin, GetCurrentTimestamp(), run_by, message, result, evaluated);
 }
 
 Datum interval_of(Duration duration) {
@@ -363,6 +371,8 @@ RunRecord read_run(Oid schema, const char *source) {
   return settled(run);
 }
 
+bool was_raising(const char *source) { return shared != nullptr && read_run(InvalidOid, source).raising; }
+
 TimestampTz last_turned_away(const char *source) {
   // Without it that is not known, and nothing to be read from the table.
   return shared == nullptr ? 0 : clock_at(read_run(InvalidOid, source).turned_away);
@@ -431,7 +441,7 @@ CheckedStep check_step(Oid database, Duration limit) {
 
 bool fail_step(Oid database, const WorkerStep &step, const char *problem) {
   RunRecord *run = find_run(database, step.source_hash, true);
-  return add_run(run, clock_at(step.since), GetCurrentTimestamp(), kWorkerName, problem, TickResult());
+  return add_run(run, clock_at(step.since), GetCurrentTimestamp(), kWorkerName, problem, TickResult(), false);
 }
 
 void wake_worker_at_commit(const char *changed_source) {

@@ -27,6 +27,7 @@ struct RunRecord {
   Duration duration;
   std::uint64_t deliveries, unmapped;  // of the last that succeeded
   std::uint64_t left;                  // changes that it had no time to store
+  bool raising;                        // its mapping raises on a delivery
   int failures;                        // in a row
   char run_by[NAMEDATALEN];
   char error[kErrorLength];  // the last one; empty: none, or it is over
@@ -104,6 +105,9 @@ void record_scan(Oid schema, const char *source, TimestampTz start, const TickRe
 
 // All zero where nothing is known. No time of it is ahead of the clock.
 RunRecord read_run(Oid schema, const char *source);
+
+// Whether the mapping raised on a delivery when the source was evaluated last, as far as that is remembered.
+bool was_raising(const char *source);
 
 // When an evaluation of the source was last turned away, by the clock; 0 where that is not known.
 TimestampTz last_turned_away(const char *source);

@@ -25,4 +25,8 @@ struct RaisingRow {
 // whoever runs the mapping.
 const RaisingRow *find_raising_row(const Source &source);
 
+// The same for each evaluation: what is said of such a delivery, or null. Looks only at what may raise, at the newest
+// few, and there only where that takes little; `again`: at the whole sample, since one was found in it before.
+const char *find_raising_detail(const Source &source, bool again);
+
 }  // namespace insights::pg

@@ -200,6 +200,35 @@ void check_ids(Report *report, const Source *source) {
               "register a view with one row for each.");
 }
 
+// What a sample says of the endpoint and the attempts, though nothing is wrong with their types.
+void check_values(Report *report, const Source *source) {
+  const char *endpoint = source->field(Field::kEndpoint);
+  const char *attempts = source->field(Field::kAttempts);
+  StringInfoData query;
+  initStringInfo(&query);
+  appendStringInfo(&query, "SELECT count(*)::int8, count(%s)::int8, (min(%s) FILTER (WHERE ",
+                   endpoint != nullptr ? psprintf("(%s)", endpoint) : "*",
+                   attempts != nullptr ? psprintf("(%s)", attempts) : "NULL::int4");
+  append_status_in(&query, *source, kEndedStatuses);
+  appendStringInfoString(&query, "))::float8");
+  append_sample(&query, *source);
+  run_statement(query.data, SPI_OK_SELECT, true);
+  Columns columns(0);
+  const std::int64_t deliveries = columns.bigint();
+  const std::int64_t with_endpoint = columns.bigint();
+  const std::optional<double> least = columns.number_or_null();
+  if (deliveries > 0 && with_endpoint == 0) {
+    report->add(source->name, "endpoint", "warning",
+                psprintf("none of the newest " INT64_FORMAT " deliveries has an endpoint", deliveries),
+                "They are all told of as one. Map endpoint to what tells where a delivery goes.");
+  }
+  if (least && *least < 1) {
+    report->add(source->name, "attempts", "info",
+                psprintf("the newest deliveries that came to an end have attempts from %g on", *least),
+                "If the first attempt is number 0, map attempts to one more, such as (attempt_number + 1).");
+  }
+}
+
 // Whether the mapping can be had of each delivery of the sample.
 bool check_rows(Report *report, const Source *source) {
   const RaisingRow *row = look_safely(*source, [source] { return find_raising_row(*source); });
@@ -292,6 +321,7 @@ void check_source(Report *report, const Source *source, Oid schema, const char *
   if (mapping == Mapping::kFits) {
     look_safely(*source, [&] {
       check_ids(report, source);
+      check_values(report, source);
       check_statuses(report, source, relation);
       return true;
     });

@@ -2,7 +2,9 @@
 
 extern "C" {
 #include "catalog/namespace.h"
+#include "nodes/plannodes.h"
 #include "utils/guc.h"
+#include "utils/plancache.h"
 }
 
 namespace insights::pg {
@@ -51,6 +53,14 @@ SPIPlanPtr prepare_statement(const char *statement, int count, Oid *types, int c
   SPIPlanPtr plan = in_same_context([&] { return SPI_prepare_cursor(statement, count, types, cursor_options); });
   if (plan == nullptr) elog(ERROR, "statement failed: %s: %s", SPI_result_code_string(SPI_result), statement);
   return plan;
+}
+
+PlanCosts costs_of(SPIPlanPtr plan) {
+  CachedPlan *planned = SPI_plan_get_cached_plan(plan);
+  const Plan *tree = linitial_node(PlannedStmt, planned->stmt_list)->planTree;
+  const PlanCosts costs = {tree->startup_cost, tree->total_cost};
+  ReleaseCachedPlan(planned, nullptr);
+  return costs;
 }
 
 int run_unpinned(const char *statement) { return SPI_execute(statement, false, 0); }

@@ -25,6 +25,12 @@ std::uint64_t run_plan(SPIPlanPtr plan, ParamListInfo parameters, int expected, 
 // Plans it; cursor_options as in SPI_prepare_cursor().
 SPIPlanPtr prepare_statement(const char *statement, int count, Oid *types, int cursor_options);
 
+// What the planner thinks that it costs, in its own units: before the first row, and in all.
+struct PlanCosts {
+  double startup, total;
+};
+PlanCosts costs_of(SPIPlanPtr plan);
+
 // Runs it under whatever search_path there is, and gives what SPI says of it.
 int run_unpinned(const char *statement);
 

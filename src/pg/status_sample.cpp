@@ -8,12 +8,10 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "mb/pg_wchar.h"
-#include "nodes/plannodes.h"
 #include "portability/instr_time.h"
 #include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
-#include "utils/plancache.h"
 #include "utils/rel.h"
 }
 
@@ -58,11 +56,8 @@ const char *sample_query(const Source &source, Relation relation, Way way) {
 }
 
 bool is_cheap(SPIPlanPtr plan) {
-  CachedPlan *planned = SPI_plan_get_cached_plan(plan);
-  const Plan *tree = linitial_node(PlannedStmt, planned->stmt_list)->planTree;
-  const bool cheap = tree->startup_cost <= kMostAhead && tree->total_cost <= kMostCost;
-  ReleaseCachedPlan(planned, nullptr);
-  return cheap;
+  const PlanCosts costs = costs_of(plan);
+  return costs.startup <= kMostAhead && costs.total <= kMostCost;
 }
 
 // Null where it would read too much. Not to be run in parallel.

@@ -10,6 +10,7 @@
 #include "incident_store.hpp"
 #include "role.hpp"
 #include "runs.hpp"
+#include "sample.hpp"
 #include "settings.hpp"
 #include "source_expression.hpp"
 #include "source_store.hpp"
@@ -47,8 +48,9 @@ std::string_view keep(std::string_view bytes) {
 }
 
 // The scan runs code that is not ours: the mapping's expressions, views, policies. So it runs as the relation's owner,
-// security-restricted, as ANALYZE does. The rollup's bytes are in the current context.
-std::string_view scan_as_owner(Oid schema, const Source *source, Detection *detection) {
+// security-restricted, as ANALYZE does. The rollup's bytes are in the current context. `raising` as in TickResult.
+std::string_view scan_as_owner(Oid schema, const Source *source, Detection *detection, const char **raising) {
+  const bool raised = was_raising(source->name);
   const Identity caller = become_restricted(bound_owner(*source));
   const int settings = NewGUCNestLevel();
   const Binding binding = require_binding(*source);
@@ -57,6 +59,7 @@ std::string_view scan_as_owner(Oid schema, const Source *source, Detection *dete
   scan.counters |= bit(Counter::kUnmapped);
   const std::string_view rollup = keep(scan_for_detection(schema, scan, detection));
   Rows::latest().free();
+  *raising = find_raising_detail(*source, raised);
   AtEOXact_GUC(false, settings);
   become(caller);
   if (is_outdated(source->binding, binding)) store_binding(*source, binding);
@@ -105,7 +108,7 @@ void evaluate(const Source *source, Tick *tick) {
     return;
   }
   Detection detection = usual_detection(tick->as_of);
-  const std::string_view rollup = scan_as_owner(tick->schema, source, &detection);
+  const std::string_view rollup = scan_as_owner(tick->schema, source, &detection, &tick->result.raising);
   tick->observations = observe_rollup(rollup, detection, stored);
   tick->result.deliveries = tick->observations->deliveries;
   tick->result.unmapped = tick->observations->unmapped;

@@ -22,6 +22,7 @@ struct TickResult {
   std::uint64_t deliveries;       // that were scanned
   std::uint64_t unmapped;         // of these, with a status that nobody knows
   std::uint64_t stored, left;     // changes that are stored, and that are not yet
+  const char *raising;            // on which delivery the mapping raises, though not for the detector; null: on none
   ErrorData *error;               // of kFailed
 };
 

@@ -202,6 +202,12 @@ void go_on(SourceRun *run, MemoryContext memory, const char *name) {
   store_more(run->tick);
 }
 
+void log_raising(const char *source, const char *detail) {
+  ereport(LOG, (errmsg("anomaly_insights: delivery source \"%s\"%s: %s", source, of_worker_database(), detail),
+                errdetail("Its incidents are kept, but reports that read it fail."),
+                errhint("See SELECT * FROM delivery_source_check(%s).", quote_literal_cstr(source))));
+}
+
 void log_partial(const char *source, const TickResult &result) {
   ereport(LOG, (errmsg("anomaly_insights: delivery source \"%s\"%s: there was time for " UINT64_FORMAT
                        " changes of incidents, the gravest first",
@@ -226,7 +232,9 @@ void run_source(const char *name) {
   if (error != nullptr) result.outcome = TickOutcome::kFailed;
   // Shared memory needs no transaction and no schema.
   const bool news = record_run(InvalidOid, name, kWorkerName, start, result);
-  if (news) log_error(psprintf("delivery source \"%s\"%s", name, of_worker_database()), result.error);
+  if (news && result.error != nullptr)
+    log_error(psprintf("delivery source \"%s\"%s", name, of_worker_database()), result.error);
+  if (news && result.raising != nullptr) log_raising(name, result.raising);
   if (result.outcome == TickOutcome::kPartial) log_partial(name, result);
   if (run.tick != nullptr) MemoryContextDelete(GetMemoryChunkContext(run.tick));
 }

@@ -380,6 +380,23 @@ subtest 'statuses that nobody knows' => sub {
 	wait_for($node, 'shop', q(SELECT state = 'ok' FROM anomaly_insights_status()), 'until it is over');
 };
 
+subtest 'a mapping that raises on a delivery' => sub {
+	my $offset = -s $node->logfile;
+	my $logged = qr/LOG:  .*delivery source "raw" of database "shop": http_status of the delivery with id 7 cannot be had: invalid input syntax for type integer: "oops"/;
+	sql(
+		q(CREATE TABLE raw (id int PRIMARY KEY, created_at timestamptz, endpoint text, status text, code text);
+		INSERT INTO raw VALUES (1, now(), 'raw', 'failed', '503'), (7, now(), 'raw', 'failed', 'oops');
+		SELECT delivery_source_register('raw', 'raw', '{"http_status": "code::int"}'))
+	);
+	wait_for($node, 'shop',
+		q(SELECT state = 'failing' AND failures > 2 AND last_error ~ 'id 7 cannot be had' AND deliveries = 2 FROM anomaly_insights_status() WHERE source = 'raw'),
+		'the source is failing, and evaluated');
+	is(log_lines($node, $logged, $offset), 1, 'the log says so once');
+	sql(q(UPDATE raw SET code = '500' WHERE id = 7));
+	wait_for($node, 'shop', q(SELECT state = 'ok' AND failures = 0 FROM anomaly_insights_status() WHERE source = 'raw'), 'until it is mended');
+	sql(q(SELECT delivery_source_drop('raw'); DROP TABLE raw));
+};
+
 subtest 'where and when' => sub {
 	my $worker = 'SELECT DISTINCT worker FROM anomaly_insights_status()';
 	$node->safe_psql('postgres', 'ALTER SYSTEM SET anomaly_insights.naptime = 0');
@@ -463,7 +480,8 @@ is(
 		'no database is looked into for the extension: the role of anomaly_insights.worker_role does not exist',
 		q(delivery source "slow" of database "shop": it ended before it was done; the server's log says why),
 		'delivery source "default" of database "shop": permission denied for table deliveries',
-		('delivery source "default" of database "shop": deliveries have a status that nobody knows') x 2
+		('delivery source "default" of database "shop": deliveries have a status that nobody knows') x 2,
+		'delivery source "raw" of database "shop": http_status of the delivery with id 7 cannot be had: invalid input syntax for type integer: "oops"'
 	),
 	'and the log is short'
 );
