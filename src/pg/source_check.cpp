@@ -206,12 +206,18 @@ void check_values(Report *report, const Source *source) {
   const char *attempts = source->field(Field::kAttempts);
   StringInfoData query;
   initStringInfo(&query);
-  appendStringInfo(&query, "SELECT count(*)::int8, count(%s)::int8, (min(%s) FILTER (WHERE ",
-                   endpoint != nullptr ? psprintf("(%s)", endpoint) : "*",
+  appendStringInfo(&query,
+                   "SELECT count(*)::int8, count(endpoint)::int8, (min(attempts) FILTER (WHERE ended))::float8 FROM "
+                   "(SELECT %s, %s, ",
+                   endpoint != nullptr ? psprintf("(%s)", endpoint) : "0",
                    attempts != nullptr ? psprintf("(%s)", attempts) : "NULL::int4");
   append_status_in(&query, *source, kEndedStatuses);
-  appendStringInfoString(&query, "))::float8");
-  append_sample(&query, *source);
+  appendStringInfo(&query,
+                   " FROM %s WHERE (%s) IS NOT NULL%s ORDER BY (%s) DESC LIMIT %d) AS newest (endpoint, "
+                   "attempts, ended)",
+                   source->relation, source->field(Field::kCreatedAt),
+                   source->filter != nullptr ? psprintf(" AND (%s)", source->filter) : "",
+                   source->field(Field::kCreatedAt), kSampleRows);
   run_statement(query.data, SPI_OK_SELECT, true);
   Columns columns(0);
   const std::int64_t deliveries = columns.bigint();
