@@ -193,10 +193,12 @@ subtest 'time limits of others' => sub {
 subtest 'code of a source that ends the process' => sub {
 	plan skip_all => 'no setting of a function does' if $node->pg_version < 17;
 	in('late', q(
+CREATE TABLE fate AS SELECT 0::float8 AS seconds;
 CREATE FUNCTION deadly() RETURNS boolean LANGUAGE plpgsql SET transaction_timeout = '100ms' AS
-  $$ BEGIN PERFORM pg_sleep(5); RETURN true; END $$;
+  $$ BEGIN PERFORM pg_sleep(seconds) FROM public.fate; RETURN true; END $$;
 CREATE VIEW ending AS SELECT * FROM deliveries WHERE (SELECT deadly());
-SELECT delivery_source_register('ending', 'a first one')
+SELECT delivery_source_register('ending', 'a first one');
+UPDATE fate SET seconds = 5
 ));
 	wait_for($node, 'late', q(SELECT state = 'failing' AND last_error ~ 'it ended before it was done'
 	  FROM anomaly_insights_status() WHERE source = 'a first one'), 'that source fails');
